@@ -1,0 +1,2 @@
+//! Linkspan.
+pub mod ecs;
