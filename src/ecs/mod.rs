@@ -1,3 +1,6 @@
 //! ECS's small languages and numbers, as types that cannot be wrong.
 
+pub mod cpu_memory;
 pub mod members;
+pub mod percent;
+pub mod reference;

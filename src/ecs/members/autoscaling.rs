@@ -1,0 +1,364 @@
+//! How does a service say that its count follows the load?
+//!
+//! The inputs of Application Auto Scaling's `RegisterScalableTarget`, `PutScalingPolicy` and
+//! `PutScheduledAction`, with names in the manner of ECS, under `autoscaling` of a service.
+//! Forecasts are in `predictive`.
+
+use super::row::Shape::{Boolean, Integer, Number, Object, Objects, String, Timestamp};
+use super::row::Verdict::{NotYet, Recorded};
+use super::row::{Member, row};
+
+/// The path of a member of a scaling policy.
+macro_rules! policy {
+    ($rest:literal) => {
+        concat!("autoscaling.scalingPolicies[].", $rest)
+    };
+}
+
+/// The path of a member of a target tracking policy.
+macro_rules! tracking {
+    ($rest:literal) => {
+        concat!("autoscaling.scalingPolicies[].targetTrackingScalingPolicyConfiguration.", $rest)
+    };
+}
+
+/// The members about scaling, forecasts left out.
+pub(super) const AUTOSCALING: &[Member] = &[
+    row("autoscaling", Object, NotYet, "How the service's desired count follows its load."),
+    row("autoscaling.scalableTarget", Object, NotYet, "Bounds within which the count is scaled."),
+    row(
+        "autoscaling.scalableTarget.minCapacity",
+        Integer,
+        NotYet,
+        "Fewest tasks that scaling leaves; 0 is allowed.",
+    ),
+    row(
+        "autoscaling.scalableTarget.maxCapacity",
+        Integer,
+        NotYet,
+        "Most tasks that scaling reaches; at least minCapacity.",
+    ),
+    row(
+        "autoscaling.scalableTarget.roleARN",
+        String,
+        Recorded,
+        "IAM role with which AWS would scale.",
+    ),
+    row(
+        "autoscaling.scalableTarget.suspendedState",
+        Object,
+        NotYet,
+        "Which kinds of scaling are held back.",
+    ),
+    row(
+        "autoscaling.scalableTarget.suspendedState.dynamicScalingInSuspended",
+        Boolean,
+        NotYet,
+        "Holds back removal of tasks by policies (default false).",
+    ),
+    row(
+        "autoscaling.scalableTarget.suspendedState.dynamicScalingOutSuspended",
+        Boolean,
+        NotYet,
+        "Holds back addition of tasks by policies (default false).",
+    ),
+    row(
+        "autoscaling.scalableTarget.suspendedState.scheduledScalingSuspended",
+        Boolean,
+        NotYet,
+        "Holds back scheduled actions (default false).",
+    ),
+    row(
+        "autoscaling.scalingPolicies",
+        Objects,
+        NotYet,
+        "Policies that scale by metrics; a removal needs the consent of all.",
+    ),
+    row(policy!("policyName"), String, NotYet, "Policy name, unique in the service.").required(),
+    row(
+        policy!("policyType"),
+        String,
+        NotYet,
+        "StepScaling, TargetTrackingScaling or PredictiveScaling.",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration"),
+        Object,
+        NotYet,
+        "Steps taken according to how far an alarm's threshold is passed.",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.adjustmentType"),
+        String,
+        NotYet,
+        "ChangeInCapacity, PercentChangeInCapacity or ExactCapacity.",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.stepAdjustments"),
+        Objects,
+        NotYet,
+        "The steps, without gaps or overlaps.",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.stepAdjustments[].metricIntervalLowerBound"),
+        Number,
+        NotYet,
+        "Lower end, as distance from the threshold (default: no lower end).",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.stepAdjustments[].metricIntervalUpperBound"),
+        Number,
+        NotYet,
+        "Upper end, as distance from the threshold (default: no upper end).",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.stepAdjustments[].scalingAdjustment"),
+        Integer,
+        NotYet,
+        "Tasks, or percent, to add (negative: remove); with ExactCapacity the new count.",
+    )
+    .required(),
+    row(
+        policy!("stepScalingPolicyConfiguration.minAdjustmentMagnitude"),
+        Integer,
+        NotYet,
+        "Fewest tasks to change by; PercentChangeInCapacity only.",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.cooldown"),
+        Integer,
+        NotYet,
+        "Seconds between two activities (default 300).",
+    ),
+    row(
+        policy!("stepScalingPolicyConfiguration.metricAggregationType"),
+        String,
+        NotYet,
+        "Average, Minimum or Maximum (default Average).",
+    ),
+    row(
+        policy!("targetTrackingScalingPolicyConfiguration"),
+        Object,
+        NotYet,
+        "Keeps a metric near a value.",
+    ),
+    row(
+        tracking!("targetValue"),
+        Number,
+        NotYet,
+        "Value to keep, in the metric's own unit, e.g. percent.",
+    )
+    .required(),
+    row(
+        tracking!("predefinedMetricSpecification"),
+        Object,
+        NotYet,
+        "A metric known by name; this or customizedMetricSpecification.",
+    ),
+    row(
+        tracking!("predefinedMetricSpecification.predefinedMetricType"),
+        String,
+        NotYet,
+        "ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or \
+         ALBRequestCountPerTarget.",
+    )
+    .required(),
+    row(
+        tracking!("predefinedMetricSpecification.resourceLabel"),
+        String,
+        NotYet,
+        "Load balancer and target group meant; for ALBRequestCountPerTarget only.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification"),
+        Object,
+        NotYet,
+        "Any CloudWatch metric; this or predefinedMetricSpecification.",
+    ),
+    row(tracking!("customizedMetricSpecification.metricName"), String, NotYet, "Metric name."),
+    row(tracking!("customizedMetricSpecification.namespace"), String, NotYet, "Metric namespace."),
+    row(
+        tracking!("customizedMetricSpecification.dimensions"),
+        Objects,
+        NotYet,
+        "Dimensions the metric was published with.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.dimensions[].name"),
+        String,
+        NotYet,
+        "Dimension name.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.dimensions[].value"),
+        String,
+        NotYet,
+        "Dimension value.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.statistic"),
+        String,
+        NotYet,
+        "Average, Minimum, Maximum, SampleCount or Sum.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.unit"),
+        String,
+        NotYet,
+        "CloudWatch unit of the values, e.g. Percent.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics"),
+        Objects,
+        NotYet,
+        "Queries for metric math, in place of a single metric.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].expression"),
+        String,
+        NotYet,
+        "Metric math over the other queries; this or metricStat.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].id"),
+        String,
+        NotYet,
+        "Name of this query, by which expressions refer to it; unique in the policy.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].label"),
+        String,
+        NotYet,
+        "Free text that says what the query stands for.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat"),
+        Object,
+        NotYet,
+        "One metric and the statistic taken of it; this or expression.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric"),
+        Object,
+        NotYet,
+        "Which CloudWatch metric.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions"),
+        Objects,
+        NotYet,
+        "Dimensions the metric was published with.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions[].name"),
+        String,
+        NotYet,
+        "Dimension name.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions[].value"),
+        String,
+        NotYet,
+        "Dimension value.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric.metricName"),
+        String,
+        NotYet,
+        "Metric name.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.metric.namespace"),
+        String,
+        NotYet,
+        "Metric namespace, e.g. AWS/ECS.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.stat"),
+        String,
+        NotYet,
+        "Statistic, e.g. Average, Sum or p90.",
+    )
+    .required(),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].metricStat.unit"),
+        String,
+        NotYet,
+        "CloudWatch unit the values must have been published with.",
+    ),
+    row(
+        tracking!("customizedMetricSpecification.metrics[].returnData"),
+        Boolean,
+        NotYet,
+        "Whether this query is the result; false for those that only feed expressions.",
+    ),
+    row(
+        tracking!("scaleOutCooldown"),
+        Integer,
+        NotYet,
+        "Seconds after an addition before the next one (default 300).",
+    ),
+    row(
+        tracking!("scaleInCooldown"),
+        Integer,
+        NotYet,
+        "Seconds after a removal before the next one (default 300).",
+    ),
+    row(tracking!("disableScaleIn"), Boolean, NotYet, "Never removes tasks (default false)."),
+    row("autoscaling.scheduledActions", Objects, NotYet, "Changes of the bounds at set times."),
+    row(
+        "autoscaling.scheduledActions[].schedule",
+        String,
+        NotYet,
+        "`at(yyyy-mm-ddThh:mm:ss)`, `rate(5 minutes)` or `cron(...)` with six fields.",
+    ),
+    row(
+        "autoscaling.scheduledActions[].timezone",
+        String,
+        NotYet,
+        "IANA time zone of at and cron, e.g. Europe/Berlin (default UTC).",
+    ),
+    row(
+        "autoscaling.scheduledActions[].scheduledActionName",
+        String,
+        NotYet,
+        "Action name, unique in the service: 1 to 256 characters.",
+    )
+    .required(),
+    row(
+        "autoscaling.scheduledActions[].startTime",
+        Timestamp,
+        NotYet,
+        "Not before this time (UTC).",
+    ),
+    row(
+        "autoscaling.scheduledActions[].endTime",
+        Timestamp,
+        NotYet,
+        "Not after this time (UTC); nothing is reverted then.",
+    ),
+    row(
+        "autoscaling.scheduledActions[].scalableTargetAction",
+        Object,
+        NotYet,
+        "New bounds, one or both; they stay until changed again.",
+    ),
+    row(
+        "autoscaling.scheduledActions[].scalableTargetAction.minCapacity",
+        Integer,
+        NotYet,
+        "New minCapacity; fewer tasks are raised to it.",
+    ),
+    row(
+        "autoscaling.scheduledActions[].scalableTargetAction.maxCapacity",
+        Integer,
+        NotYet,
+        "New maxCapacity; more tasks are cut to it.",
+    ),
+];

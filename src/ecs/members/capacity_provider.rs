@@ -1,0 +1,84 @@
+//! Which members does a capacity provider have?
+//!
+//! The input of `CreateCapacityProvider`; `managedInstancesProvider` is in `managed_instances`, and
+//! the nodes of EKS are in `node_group` and `fargate_profile`.
+
+use super::row::Shape::{Integer, Object, Objects, String};
+use super::row::Verdict::{NotYet, Recorded};
+use super::row::{Member, row};
+
+/// The members of a capacity provider that stand in no other file.
+pub(super) const CAPACITY_PROVIDER: &[Member] = &[
+    row(
+        "name",
+        String,
+        NotYet,
+        "Provider name: up to 255 characters; must not start with aws, ecs or fargate.",
+    )
+    .required(),
+    row(
+        "cluster",
+        String,
+        NotYet,
+        "Cluster the provider belongs to; needed for managedInstancesProvider.",
+    ),
+    row(
+        "autoScalingGroupProvider",
+        Object,
+        NotYet,
+        "Nodes of an existing Auto Scaling group; this or managedInstancesProvider.",
+    ),
+    row(
+        "autoScalingGroupProvider.autoScalingGroupArn",
+        String,
+        NotYet,
+        "ARN or name of the Auto Scaling group; cannot be changed.",
+    )
+    .required(),
+    row(
+        "autoScalingGroupProvider.managedScaling",
+        Object,
+        NotYet,
+        "Grows and shrinks the group to fit the tasks.",
+    ),
+    row("autoScalingGroupProvider.managedScaling.status", String, NotYet, "ENABLED or DISABLED."),
+    row(
+        "autoScalingGroupProvider.managedScaling.targetCapacity",
+        Integer,
+        NotYet,
+        "Percent of the group that should be in use, 1 to 100 (default 100).",
+    ),
+    row(
+        "autoScalingGroupProvider.managedScaling.minimumScalingStepSize",
+        Integer,
+        NotYet,
+        "Fewest nodes added at once, 1 to 10000 (default 1).",
+    ),
+    row(
+        "autoScalingGroupProvider.managedScaling.maximumScalingStepSize",
+        Integer,
+        NotYet,
+        "Most nodes added at once, 1 to 10000 (default 10000).",
+    ),
+    row(
+        "autoScalingGroupProvider.managedScaling.instanceWarmupPeriod",
+        Integer,
+        NotYet,
+        "Seconds until a new node counts, 0 to 10000 (default 300).",
+    ),
+    row(
+        "autoScalingGroupProvider.managedTerminationProtection",
+        String,
+        NotYet,
+        "Keeps nodes that run tasks: ENABLED or DISABLED (default DISABLED).",
+    ),
+    row(
+        "autoScalingGroupProvider.managedDraining",
+        String,
+        NotYet,
+        "Moves tasks away before a node ends: ENABLED or DISABLED (default ENABLED).",
+    ),
+    row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
+    row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
+    row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),
+];

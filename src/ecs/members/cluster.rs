@@ -1,0 +1,141 @@
+//! Which members does a cluster have?
+//!
+//! The input of `CreateCluster`.
+
+use super::row::Shape::{Boolean, Integer, Object, Objects, String, Strings};
+use super::row::Verdict::{NotYet, Recorded};
+use super::row::{Member, row};
+
+/// The members of a cluster.
+pub(super) const CLUSTER: &[Member] = &[
+    row(
+        "clusterName",
+        String,
+        NotYet,
+        "Cluster name: up to 255 letters, digits, hyphens and underscores (default `default`).",
+    ),
+    row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
+    row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
+    row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),
+    row("settings", Objects, NotYet, "Settings of the cluster."),
+    row("settings[].name", String, NotYet, "Always containerInsights."),
+    row("settings[].value", String, NotYet, "enhanced, enabled or disabled."),
+    row("configuration", Object, NotYet, "Settings for remote shells and for storage."),
+    row(
+        "configuration.executeCommandConfiguration",
+        Object,
+        NotYet,
+        "Settings for shells opened in containers.",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.kmsKeyId",
+        String,
+        NotYet,
+        "Key that encrypts the session.",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logging",
+        String,
+        NotYet,
+        "Where sessions are logged: NONE, DEFAULT (as the task logs) or OVERRIDE (default \
+         DEFAULT).",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration",
+        Object,
+        NotYet,
+        "Where to log; needed for OVERRIDE.",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration.cloudWatchLogGroupName",
+        String,
+        NotYet,
+        "Log group that takes the sessions; must exist.",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration.cloudWatchEncryptionEnabled",
+        Boolean,
+        NotYet,
+        "Whether that log is encrypted (default false).",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration.s3BucketName",
+        String,
+        NotYet,
+        "Bucket that takes the sessions; must exist.",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration.s3EncryptionEnabled",
+        Boolean,
+        NotYet,
+        "Whether the objects are encrypted (default false).",
+    ),
+    row(
+        "configuration.executeCommandConfiguration.logConfiguration.s3KeyPrefix",
+        String,
+        NotYet,
+        "Prefix of the objects' keys.",
+    ),
+    row(
+        "configuration.managedStorageConfiguration",
+        Object,
+        NotYet,
+        "Keys that encrypt the storage of tasks.",
+    ),
+    row(
+        "configuration.managedStorageConfiguration.kmsKeyId",
+        String,
+        NotYet,
+        "Key for the block volumes of tasks.",
+    ),
+    row(
+        "configuration.managedStorageConfiguration.fargateEphemeralStorageKmsKeyId",
+        String,
+        NotYet,
+        "Key for the ephemeral disks of tasks on Fargate.",
+    ),
+    row(
+        "capacityProviders",
+        Strings,
+        NotYet,
+        "Names of the capacity providers that the cluster may use, up to 20.",
+    ),
+    row(
+        "defaultCapacityProviderStrategy",
+        Objects,
+        NotYet,
+        "Split used where neither a launch type nor a strategy is given.",
+    ),
+    row(
+        "defaultCapacityProviderStrategy[].capacityProvider",
+        String,
+        NotYet,
+        "Name of a capacity provider that the cluster lists.",
+    )
+    .required(),
+    row(
+        "defaultCapacityProviderStrategy[].weight",
+        Integer,
+        NotYet,
+        "Share of the tasks left after every base, 0 to 1000 (default 0).",
+    ),
+    row(
+        "defaultCapacityProviderStrategy[].base",
+        Integer,
+        NotYet,
+        "Tasks placed on this provider before weights count, 0 to 100000 (default 0).",
+    ),
+    row(
+        "serviceConnectDefaults",
+        Object,
+        NotYet,
+        "Service Connect settings for services that name none.",
+    ),
+    row(
+        "serviceConnectDefaults.namespace",
+        String,
+        NotYet,
+        "Default namespace, name or ARN, up to 1024 characters; empty takes it away.",
+    )
+    .required(),
+];

@@ -1,0 +1,614 @@
+//! Which members does one container of a task definition have?
+//!
+//! The part `containerDefinitions[]` of the input of `RegisterTaskDefinition`.
+
+use super::row::Shape::{Boolean, Integer, Integers, Object, Objects, String, StringMap, Strings};
+use super::row::Verdict::{Approximated, Honoured, NotYet};
+use super::row::{Member, Verdict, row};
+
+/// A port of the node itself.
+const HOST_PORT: Verdict =
+    Approximated("a host port is not opened; the port is reached through the corev1 Service");
+
+/// The members of a container definition.
+pub(super) const CONTAINER: &[Member] = &[
+    row(
+        "containerDefinitions[].name",
+        String,
+        Honoured,
+        "Container name, unique in the task: 1 to 255 letters, digits, hyphens and underscores.",
+    ),
+    row(
+        "containerDefinitions[].image",
+        String,
+        Honoured,
+        "Image to run, as registry/repository:tag or registry/repository@sha256:digest.",
+    ),
+    row(
+        "containerDefinitions[].repositoryCredentials",
+        Object,
+        NotYet,
+        "How to sign in to a private registry.",
+    ),
+    row(
+        "containerDefinitions[].repositoryCredentials.credentialsParameter",
+        String,
+        NotYet,
+        "ARN or name of the secret that holds username and password.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].cpu",
+        Integer,
+        Honoured,
+        "CPU units reserved for the container; 1024 are one vCPU (default 0).",
+    ),
+    row(
+        "containerDefinitions[].memory",
+        Integer,
+        Honoured,
+        "Memory limit in MiB, at least 6; a container that goes over it is killed.",
+    ),
+    row(
+        "containerDefinitions[].memoryReservation",
+        Integer,
+        Honoured,
+        "Memory set aside in MiB, at least 6; must be below memory when both are given.",
+    ),
+    row(
+        "containerDefinitions[].links",
+        Strings,
+        NotYet,
+        "Other containers reachable by name, as `name` or `name:alias`; network mode bridge only.",
+    ),
+    row(
+        "containerDefinitions[].portMappings",
+        Objects,
+        Honoured,
+        "Ports on which the container listens.",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].containerPort",
+        Integer,
+        Honoured,
+        "Port inside the container, 1 to 65535.",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].hostPort",
+        Integer,
+        HOST_PORT,
+        "Port on the node; with awsvpc or host absent or equal to containerPort, in bridge 0 is \
+         dynamic.",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].protocol",
+        String,
+        Honoured,
+        "tcp or udp (default tcp).",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].name",
+        String,
+        Honoured,
+        "Name by which services refer to the port: up to 64 of a-z, 0-9, `_` and `-`.",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].appProtocol",
+        String,
+        Honoured,
+        "http, http2 or grpc (default: plain TCP).",
+    ),
+    row(
+        "containerDefinitions[].portMappings[].containerPortRange",
+        String,
+        NotYet,
+        "Range of ports as `first-last`, in place of containerPort; up to 100 ranges.",
+    ),
+    row(
+        "containerDefinitions[].essential",
+        Boolean,
+        Honoured,
+        "Whether the task ends when this container ends (default true).",
+    ),
+    row(
+        "containerDefinitions[].restartPolicy",
+        Object,
+        NotYet,
+        "Whether the container is started again by itself when it ends.",
+    ),
+    row("containerDefinitions[].restartPolicy.enabled", Boolean, NotYet, "Turns restarts on.")
+        .required(),
+    row(
+        "containerDefinitions[].restartPolicy.ignoredExitCodes",
+        Integers,
+        NotYet,
+        "Exit codes after which it is not restarted; at most 50.",
+    ),
+    row(
+        "containerDefinitions[].restartPolicy.restartAttemptPeriod",
+        Integer,
+        NotYet,
+        "Seconds it must have run before it may be restarted, 60 to 1800 (default 300).",
+    ),
+    row(
+        "containerDefinitions[].entryPoint",
+        Strings,
+        Honoured,
+        "Program and first arguments, in place of the image's entry point.",
+    ),
+    row(
+        "containerDefinitions[].command",
+        Strings,
+        Honoured,
+        "Arguments, in place of the image's command.",
+    ),
+    row(
+        "containerDefinitions[].environment",
+        Objects,
+        Honoured,
+        "Environment variables with plain values.",
+    ),
+    row("containerDefinitions[].environment[].name", String, Honoured, "Variable name."),
+    row("containerDefinitions[].environment[].value", String, Honoured, "Variable value."),
+    row(
+        "containerDefinitions[].environmentFiles",
+        Objects,
+        NotYet,
+        "Files of NAME=value lines; at most 10, the first file wins, environment wins over all.",
+    ),
+    row(
+        "containerDefinitions[].environmentFiles[].value",
+        String,
+        NotYet,
+        "ARN of an S3 object whose key ends in `.env`.",
+    )
+    .required(),
+    row("containerDefinitions[].environmentFiles[].type", String, NotYet, "Always s3.").required(),
+    row(
+        "containerDefinitions[].mountPoints",
+        Objects,
+        NotYet,
+        "Volumes of the task that the container sees.",
+    ),
+    row(
+        "containerDefinitions[].mountPoints[].sourceVolume",
+        String,
+        NotYet,
+        "Name of a volume of the task definition.",
+    ),
+    row(
+        "containerDefinitions[].mountPoints[].containerPath",
+        String,
+        NotYet,
+        "Path at which it appears in the container.",
+    ),
+    row(
+        "containerDefinitions[].mountPoints[].readOnly",
+        Boolean,
+        NotYet,
+        "Whether writing is forbidden (default false).",
+    ),
+    row(
+        "containerDefinitions[].volumesFrom",
+        Objects,
+        NotYet,
+        "Takes over all mounts of another container.",
+    ),
+    row(
+        "containerDefinitions[].volumesFrom[].sourceContainer",
+        String,
+        NotYet,
+        "Name of that container, in the same task.",
+    ),
+    row(
+        "containerDefinitions[].volumesFrom[].readOnly",
+        Boolean,
+        NotYet,
+        "Whether writing is forbidden (default false).",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters",
+        Object,
+        NotYet,
+        "Settings that only Linux containers have.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.capabilities",
+        Object,
+        NotYet,
+        "Kernel capabilities on top of, or taken from, the runtime's default set.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.capabilities.add",
+        Strings,
+        NotYet,
+        "Capabilities to add, without `CAP_`, or ALL; Fargate allows SYS_PTRACE only.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.capabilities.drop",
+        Strings,
+        NotYet,
+        "Capabilities to take away, without `CAP_`, or ALL.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.devices",
+        Objects,
+        NotYet,
+        "Devices of the node handed to the container.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.devices[].hostPath",
+        String,
+        NotYet,
+        "Path of the device on the node.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].linuxParameters.devices[].containerPath",
+        String,
+        NotYet,
+        "Path in the container (default: the same path).",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.devices[].permissions",
+        Strings,
+        NotYet,
+        "Any of read, write and mknod (default all three).",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.initProcessEnabled",
+        Boolean,
+        NotYet,
+        "Runs a small init as process 1 that passes on signals and reaps children.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.sharedMemorySize",
+        Integer,
+        NotYet,
+        "Size of /dev/shm in MiB (default 64).",
+    ),
+    row("containerDefinitions[].linuxParameters.tmpfs", Objects, NotYet, "File systems in memory."),
+    row(
+        "containerDefinitions[].linuxParameters.tmpfs[].containerPath",
+        String,
+        NotYet,
+        "Path at which it is mounted.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].linuxParameters.tmpfs[].size",
+        Integer,
+        NotYet,
+        "Largest size in MiB.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].linuxParameters.tmpfs[].mountOptions",
+        Strings,
+        NotYet,
+        "Mount options, e.g. ro or noexec.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.maxSwap",
+        Integer,
+        NotYet,
+        "Swap the container may use, in MiB; 0 means none.",
+    ),
+    row(
+        "containerDefinitions[].linuxParameters.swappiness",
+        Integer,
+        NotYet,
+        "Eagerness to swap, 0 to 100 (default 60); only together with maxSwap.",
+    ),
+    row(
+        "containerDefinitions[].secrets",
+        Objects,
+        NotYet,
+        "Environment variables whose values come from secrets.",
+    ),
+    row(
+        "containerDefinitions[].secrets[].name",
+        String,
+        NotYet,
+        "Variable name; must not also stand in environment.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].secrets[].valueFrom",
+        String,
+        NotYet,
+        "ARN of a Secrets Manager secret, or name or ARN of an SSM parameter.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].dependsOn",
+        Objects,
+        NotYet,
+        "Containers that must have come so far before this one starts; no cycles.",
+    ),
+    row(
+        "containerDefinitions[].dependsOn[].containerName",
+        String,
+        NotYet,
+        "Name of the container waited for.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].dependsOn[].condition",
+        String,
+        NotYet,
+        "START, COMPLETE (ended), SUCCESS (ended with 0) or HEALTHY.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].startTimeout",
+        Integer,
+        NotYet,
+        "Seconds a dependency may take to reach its condition; on Fargate 2 to 120.",
+    ),
+    row(
+        "containerDefinitions[].stopTimeout",
+        Integer,
+        NotYet,
+        "Seconds between the stop signal and the kill (default 30); on Fargate 2 to 120.",
+    ),
+    row(
+        "containerDefinitions[].versionConsistency",
+        String,
+        NotYet,
+        "Pins a tag to one digest per deployment: enabled or disabled (default enabled).",
+    ),
+    row(
+        "containerDefinitions[].hostname",
+        String,
+        NotYet,
+        "Host name seen inside the container; not with awsvpc.",
+    ),
+    row(
+        "containerDefinitions[].user",
+        String,
+        NotYet,
+        "User to run as: `user`, `uid`, or either with `:group` or `:gid`.",
+    ),
+    row(
+        "containerDefinitions[].workingDirectory",
+        String,
+        Honoured,
+        "Directory in which the command starts (default: the image's).",
+    ),
+    row(
+        "containerDefinitions[].disableNetworking",
+        Boolean,
+        NotYet,
+        "Leaves the container without a network (default false).",
+    ),
+    row(
+        "containerDefinitions[].privileged",
+        Boolean,
+        NotYet,
+        "Gives the container the rights of root on the node (default false).",
+    ),
+    row(
+        "containerDefinitions[].readonlyRootFilesystem",
+        Boolean,
+        Honoured,
+        "Makes the container's root file system read-only (default false).",
+    ),
+    row("containerDefinitions[].dnsServers", Strings, NotYet, "Addresses of name servers to ask."),
+    row(
+        "containerDefinitions[].dnsSearchDomains",
+        Strings,
+        NotYet,
+        "Domains tried for short host names.",
+    ),
+    row(
+        "containerDefinitions[].extraHosts",
+        Objects,
+        NotYet,
+        "Extra lines of /etc/hosts; not with awsvpc.",
+    ),
+    row("containerDefinitions[].extraHosts[].hostname", String, NotYet, "Host name of the line.")
+        .required(),
+    row("containerDefinitions[].extraHosts[].ipAddress", String, NotYet, "Address of the line.")
+        .required(),
+    row(
+        "containerDefinitions[].dockerSecurityOptions",
+        Strings,
+        NotYet,
+        "no-new-privileges, apparmor:PROFILE, label:VALUE or credentialspec:PATH.",
+    ),
+    row(
+        "containerDefinitions[].interactive",
+        Boolean,
+        Honoured,
+        "Keeps standard input open (default false).",
+    ),
+    row(
+        "containerDefinitions[].pseudoTerminal",
+        Boolean,
+        Honoured,
+        "Gives the container a terminal (default false).",
+    ),
+    row("containerDefinitions[].dockerLabels", StringMap, NotYet, "Labels on the container."),
+    row(
+        "containerDefinitions[].ulimits",
+        Objects,
+        NotYet,
+        "Limits per process, over the runtime's defaults.",
+    ),
+    row(
+        "containerDefinitions[].ulimits[].name",
+        String,
+        NotYet,
+        "core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, \
+         rttime, sigpending or stack.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].ulimits[].softLimit",
+        Integer,
+        NotYet,
+        "Limit in force; at most hardLimit.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].ulimits[].hardLimit",
+        Integer,
+        NotYet,
+        "Limit up to which the process may raise its own.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].logConfiguration",
+        Object,
+        NotYet,
+        "Where the container's output goes (default: the node's own log files).",
+    ),
+    row(
+        "containerDefinitions[].logConfiguration.logDriver",
+        String,
+        NotYet,
+        "json-file, syslog, journald, gelf, fluentd, awslogs, splunk or awsfirelens.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].logConfiguration.options",
+        StringMap,
+        NotYet,
+        "Options of the log driver, by the driver's own names.",
+    ),
+    row(
+        "containerDefinitions[].logConfiguration.secretOptions",
+        Objects,
+        NotYet,
+        "Options whose values come from secrets.",
+    ),
+    row(
+        "containerDefinitions[].logConfiguration.secretOptions[].name",
+        String,
+        NotYet,
+        "Name of the driver option.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].logConfiguration.secretOptions[].valueFrom",
+        String,
+        NotYet,
+        "ARN of a Secrets Manager secret or an SSM parameter.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].healthCheck",
+        Object,
+        Honoured,
+        "Command that tells whether the container works; the image's own check is not used.",
+    ),
+    row(
+        "containerDefinitions[].healthCheck.command",
+        Strings,
+        Honoured,
+        "CMD and its arguments, or CMD-SHELL and one line; exit code 0 is healthy.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].healthCheck.interval",
+        Integer,
+        Honoured,
+        "Seconds between checks, 5 to 300 (default 30).",
+    ),
+    row(
+        "containerDefinitions[].healthCheck.timeout",
+        Integer,
+        Honoured,
+        "Seconds after which a check counts as failed, 2 to 60 (default 5).",
+    ),
+    row(
+        "containerDefinitions[].healthCheck.retries",
+        Integer,
+        Honoured,
+        "Failures in a row that make it unhealthy, 1 to 10 (default 3).",
+    ),
+    row(
+        "containerDefinitions[].healthCheck.startPeriod",
+        Integer,
+        Honoured,
+        "Seconds at the start in which failures do not count, 0 to 300 (default 0).",
+    ),
+    row("containerDefinitions[].systemControls", Objects, NotYet, "Kernel parameters of the task."),
+    row(
+        "containerDefinitions[].systemControls[].namespace",
+        String,
+        NotYet,
+        "Parameter name: `net.*`, or one of those of System V and POSIX IPC.",
+    ),
+    row("containerDefinitions[].systemControls[].value", String, NotYet, "Value to set."),
+    row(
+        "containerDefinitions[].resourceRequirements",
+        Objects,
+        NotYet,
+        "Devices that the container needs.",
+    ),
+    row(
+        "containerDefinitions[].resourceRequirements[].value",
+        String,
+        NotYet,
+        "GPU: a count, or ALL; NeuronDevice: ALL.",
+    ),
+    row(
+        "containerDefinitions[].resourceRequirements[].type",
+        String,
+        NotYet,
+        "GPU, NeuronDevice, or InferenceAccelerator (which has ended).",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].resourceRequirements[].sharingStrategy",
+        Object,
+        NotYet,
+        "How a GPU is shared with others, in place of a count.",
+    ),
+    row(
+        "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps",
+        Object,
+        NotYet,
+        "Sharing by NVIDIA's Multi-Process Service.",
+    ),
+    row(
+        "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps.memory",
+        Integer,
+        NotYet,
+        "GPU memory the container may pin, in MiB, at least 1.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps.maxComputePercent",
+        Integer,
+        NotYet,
+        "Share of the GPU's threads it may use, in percent, 1 to 100.",
+    ),
+    row(
+        "containerDefinitions[].firelensConfiguration",
+        Object,
+        NotYet,
+        "Makes this container the log router of the task; one per task.",
+    ),
+    row(
+        "containerDefinitions[].firelensConfiguration.type",
+        String,
+        NotYet,
+        "fluentd or fluentbit.",
+    )
+    .required(),
+    row(
+        "containerDefinitions[].firelensConfiguration.options",
+        StringMap,
+        NotYet,
+        "enable-ecs-log-metadata, config-file-type (s3 or file) and config-file-value.",
+    ),
+    row(
+        "containerDefinitions[].credentialSpecs",
+        Strings,
+        NotYet,
+        "One `credentialspec:ARN` or `credentialspecdomainless:ARN` for Active Directory accounts.",
+    ),
+];

@@ -1,0 +1,237 @@
+//! Which EKS node group does a capacity provider make?
+//!
+//! The input of the EKS call `CreateNodegroup`, under `managedNodeGroup`.
+
+use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
+use super::row::Verdict::{NotYet, Recorded};
+use super::row::{Member, row};
+
+/// The members about a managed node group.
+pub(super) const NODE_GROUP: &[Member] = &[
+    row(
+        "managedNodeGroup",
+        Object,
+        NotYet,
+        "An EKS managed node group to make; members as in CreateNodegroup.",
+    ),
+    row("managedNodeGroup.clusterName", String, NotYet, "Name of the EKS cluster.").required(),
+    row(
+        "managedNodeGroup.nodegroupName",
+        String,
+        NotYet,
+        "Node group name, unique in its cluster.",
+    )
+    .required(),
+    row("managedNodeGroup.scalingConfig", Object, NotYet, "How many nodes there are."),
+    row("managedNodeGroup.scalingConfig.minSize", Integer, NotYet, "Fewest nodes."),
+    row("managedNodeGroup.scalingConfig.maxSize", Integer, NotYet, "Most nodes."),
+    row(
+        "managedNodeGroup.scalingConfig.desiredSize",
+        Integer,
+        NotYet,
+        "Nodes to have now; a cluster autoscaler changes it.",
+    ),
+    row(
+        "managedNodeGroup.diskSize",
+        Integer,
+        NotYet,
+        "Root disk in GiB (default 20; Windows 50); not with launchTemplate.",
+    ),
+    row("managedNodeGroup.subnets", Strings, NotYet, "IDs of the nodes' subnets.").required(),
+    row(
+        "managedNodeGroup.instanceTypes",
+        Strings,
+        NotYet,
+        "Up to 20 instance types, e.g. m6i.large.",
+    ),
+    row(
+        "managedNodeGroup.amiType",
+        String,
+        NotYet,
+        "Machine image, e.g. BOTTLEROCKET_x86_64; CUSTOM comes from the launch template.",
+    ),
+    row(
+        "managedNodeGroup.remoteAccess",
+        Object,
+        NotYet,
+        "Who may log in to the nodes; not with launchTemplate.",
+    ),
+    row(
+        "managedNodeGroup.remoteAccess.ec2SshKey",
+        String,
+        NotYet,
+        "Name of the EC2 key pair that opens the nodes.",
+    ),
+    row(
+        "managedNodeGroup.remoteAccess.sourceSecurityGroups",
+        Strings,
+        NotYet,
+        "Groups allowed to connect; with a key and none here, everyone may.",
+    ),
+    row("managedNodeGroup.nodeRole", String, NotYet, "IAM role of the nodes.").required(),
+    row("managedNodeGroup.labels", StringMap, NotYet, "Kubernetes labels of the nodes."),
+    row("managedNodeGroup.taints", Objects, NotYet, "Kubernetes taints of the nodes."),
+    row("managedNodeGroup.taints[].key", String, NotYet, "Taint key."),
+    row("managedNodeGroup.taints[].value", String, NotYet, "Taint value."),
+    row(
+        "managedNodeGroup.taints[].effect",
+        String,
+        NotYet,
+        "NO_SCHEDULE, NO_EXECUTE or PREFER_NO_SCHEDULE.",
+    ),
+    row(
+        "managedNodeGroup.tags",
+        StringMap,
+        NotYet,
+        "Tags on the node group; they do not reach the nodes.",
+    ),
+    row("managedNodeGroup.clientRequestToken", String, Recorded, "Marks repeats of one API call."),
+    row(
+        "managedNodeGroup.launchTemplate",
+        Object,
+        NotYet,
+        "EC2 launch template of the nodes, by name or by ID.",
+    ),
+    row(
+        "managedNodeGroup.launchTemplate.name",
+        String,
+        NotYet,
+        "Name of the template; this or id.",
+    ),
+    row(
+        "managedNodeGroup.launchTemplate.version",
+        String,
+        NotYet,
+        "Version of the template (default: the template's own default).",
+    ),
+    row("managedNodeGroup.launchTemplate.id", String, NotYet, "ID of the template; this or name."),
+    row("managedNodeGroup.updateConfig", Object, NotYet, "How nodes are replaced in an update."),
+    row(
+        "managedNodeGroup.updateConfig.maxUnavailable",
+        Integer,
+        NotYet,
+        "Most nodes out at once, up to 100; this or the percentage.",
+    ),
+    row(
+        "managedNodeGroup.updateConfig.maxUnavailablePercentage",
+        Integer,
+        NotYet,
+        "Most nodes out at once, in percent; at most 100 nodes.",
+    ),
+    row(
+        "managedNodeGroup.updateConfig.updateStrategy",
+        String,
+        NotYet,
+        "DEFAULT (new nodes first) or MINIMAL (old nodes end first).",
+    ),
+    row("managedNodeGroup.nodeRepairConfig", Object, NotYet, "Repair of broken nodes."),
+    row(
+        "managedNodeGroup.nodeRepairConfig.enabled",
+        Boolean,
+        NotYet,
+        "Turns repair on (default false).",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.maxUnhealthyNodeThresholdCount",
+        Integer,
+        NotYet,
+        "No repairs while more nodes than this are broken; this or the percentage.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.maxUnhealthyNodeThresholdPercentage",
+        Integer,
+        NotYet,
+        "No repairs while a larger share is broken, in percent; this or the count.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.maxParallelNodesRepairedCount",
+        Integer,
+        NotYet,
+        "Most nodes repaired at once; this or the percentage.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.maxParallelNodesRepairedPercentage",
+        Integer,
+        NotYet,
+        "Most nodes repaired at once, percent of the broken ones; this or the count.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.nodeRepairConfigOverrides",
+        Objects,
+        NotYet,
+        "Other actions for single faults; each entry gives all four members.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.nodeRepairConfigOverrides[].nodeMonitoringCondition",
+        String,
+        NotYet,
+        "Node condition it applies to.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.nodeRepairConfigOverrides[].nodeUnhealthyReason",
+        String,
+        NotYet,
+        "Reason it applies to.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.nodeRepairConfigOverrides[].minRepairWaitTimeMins",
+        Integer,
+        NotYet,
+        "Minutes to wait before the repair.",
+    ),
+    row(
+        "managedNodeGroup.nodeRepairConfig.nodeRepairConfigOverrides[].repairAction",
+        String,
+        NotYet,
+        "Replace, Reboot or NoAction.",
+    ),
+    row(
+        "managedNodeGroup.capacityType",
+        String,
+        NotYet,
+        "ON_DEMAND, SPOT or CAPACITY_BLOCK (default ON_DEMAND).",
+    ),
+    row(
+        "managedNodeGroup.version",
+        String,
+        NotYet,
+        "Kubernetes version of the nodes (default: the cluster's).",
+    ),
+    row(
+        "managedNodeGroup.releaseVersion",
+        String,
+        NotYet,
+        "Release of the machine image (default: the latest for the version).",
+    ),
+    row(
+        "managedNodeGroup.warmPoolConfig",
+        Object,
+        NotYet,
+        "Nodes kept prepared for quick scale-out.",
+    ),
+    row("managedNodeGroup.warmPoolConfig.enabled", Boolean, NotYet, "Turns the warm pool on."),
+    row(
+        "managedNodeGroup.warmPoolConfig.minSize",
+        Integer,
+        NotYet,
+        "Fewest prepared nodes (default 0).",
+    ),
+    row(
+        "managedNodeGroup.warmPoolConfig.maxGroupPreparedCapacity",
+        Integer,
+        NotYet,
+        "Most nodes, prepared and running together.",
+    ),
+    row(
+        "managedNodeGroup.warmPoolConfig.poolState",
+        String,
+        NotYet,
+        "STOPPED, RUNNING or HIBERNATED (default STOPPED).",
+    ),
+    row(
+        "managedNodeGroup.warmPoolConfig.reuseOnScaleIn",
+        Boolean,
+        NotYet,
+        "Returns nodes to the pool on scale-in (default false).",
+    ),
+];

@@ -1,0 +1,331 @@
+//! Which members does a task definition have, outside its containers?
+//!
+//! The input of `RegisterTaskDefinition`; the rows of `containerDefinitions[]` are in `container`.
+
+use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
+use super::row::{Member, Verdict, row};
+
+/// The path of a member of a Windows file share.
+macro_rules! fsx {
+    ($rest:literal) => {
+        concat!("volumes[].fsxWindowsFileServerVolumeConfiguration.", $rest)
+    };
+}
+
+/// The network a task gets, whatever the mode.
+const NETWORK_MODE: Verdict =
+    Approximated("every mode runs as a pod with an address of its own, as awsvpc does");
+
+/// The proxy of a mesh that is no more.
+const APP_MESH: Verdict = Refused("App Mesh has ended; use a mesh's own annotations");
+
+/// Devices that are no more.
+const ELASTIC_INFERENCE: Verdict =
+    Refused("Elastic Inference has ended; use resourceRequirements of type GPU");
+
+/// The members of a task definition, those of its containers left out.
+pub(super) const TASK_DEFINITION: &[Member] = &[
+    row(
+        "family",
+        String,
+        Honoured,
+        "Name shared by all revisions: 1 to 255 letters, digits, hyphens and underscores.",
+    )
+    .required(),
+    row(
+        "taskRoleArn",
+        String,
+        NotYet,
+        "IAM role (name or ARN) whose rights the task's containers have.",
+    ),
+    row(
+        "executionRoleArn",
+        String,
+        Recorded,
+        "IAM role by which AWS pulls images and reads secrets; the kubelet does that here.",
+    ),
+    row("networkMode", String, NETWORK_MODE, "bridge, host, awsvpc or none (default bridge)."),
+    row(
+        "containerDefinitions",
+        Objects,
+        Honoured,
+        "The task's containers: 1 to 10, at least one of them essential.",
+    )
+    .required(),
+    row(
+        "volumes",
+        Objects,
+        NotYet,
+        "Volumes that containers can mount; each has one source, or none for an empty one.",
+    ),
+    row(
+        "volumes[].name",
+        String,
+        NotYet,
+        "Volume name: up to 255 letters, digits, hyphens and underscores.",
+    ),
+    row(
+        "volumes[].host",
+        Object,
+        NotYet,
+        "A directory of the node; empty means a fresh directory that goes with the task.",
+    ),
+    row(
+        "volumes[].host.sourcePath",
+        String,
+        NotYet,
+        "Path on the node, made if absent; not on Fargate.",
+    ),
+    row("volumes[].dockerVolumeConfiguration", Object, NotYet, "A Docker volume; not on Fargate."),
+    row(
+        "volumes[].dockerVolumeConfiguration.scope",
+        String,
+        NotYet,
+        "task (default; goes with the task) or shared (stays on the node).",
+    ),
+    row(
+        "volumes[].dockerVolumeConfiguration.autoprovision",
+        Boolean,
+        NotYet,
+        "Makes a shared volume that does not exist yet (default false).",
+    ),
+    row(
+        "volumes[].dockerVolumeConfiguration.driver",
+        String,
+        NotYet,
+        "Volume driver (default local).",
+    ),
+    row(
+        "volumes[].dockerVolumeConfiguration.driverOpts",
+        StringMap,
+        NotYet,
+        "Options of the driver.",
+    ),
+    row("volumes[].dockerVolumeConfiguration.labels", StringMap, NotYet, "Labels on the volume."),
+    row("volumes[].efsVolumeConfiguration", Object, NotYet, "An Elastic File System."),
+    row("volumes[].efsVolumeConfiguration.fileSystemId", String, NotYet, "ID of the file system.")
+        .required(),
+    row(
+        "volumes[].efsVolumeConfiguration.rootDirectory",
+        String,
+        NotYet,
+        "Directory to mount (default `/`); with an access point absent or `/`.",
+    ),
+    row(
+        "volumes[].efsVolumeConfiguration.transitEncryption",
+        String,
+        NotYet,
+        "ENABLED or DISABLED (default DISABLED); an access point or iam needs ENABLED.",
+    ),
+    row(
+        "volumes[].efsVolumeConfiguration.transitEncryptionPort",
+        Integer,
+        NotYet,
+        "Port of the encrypting mount helper (default: one it picks).",
+    ),
+    row(
+        "volumes[].efsVolumeConfiguration.authorizationConfig",
+        Object,
+        NotYet,
+        "How access to the file system is authorised.",
+    ),
+    row(
+        "volumes[].efsVolumeConfiguration.authorizationConfig.accessPointId",
+        String,
+        NotYet,
+        "ID of the access point to mount through.",
+    ),
+    row(
+        "volumes[].efsVolumeConfiguration.authorizationConfig.iam",
+        String,
+        NotYet,
+        "Whether the task role is used for the mount: ENABLED or DISABLED (default DISABLED).",
+    ),
+    row(
+        "volumes[].s3filesVolumeConfiguration",
+        Object,
+        NotYet,
+        "An S3 Files file system; needs a task role.",
+    ),
+    row(
+        "volumes[].s3filesVolumeConfiguration.fileSystemArn",
+        String,
+        NotYet,
+        "ARN of the file system.",
+    )
+    .required(),
+    row(
+        "volumes[].s3filesVolumeConfiguration.rootDirectory",
+        String,
+        NotYet,
+        "Directory to mount (default `/`); with an access point absent or `/`.",
+    ),
+    row(
+        "volumes[].s3filesVolumeConfiguration.transitEncryptionPort",
+        Integer,
+        NotYet,
+        "Port of the encrypting mount helper (default: one it picks).",
+    ),
+    row(
+        "volumes[].s3filesVolumeConfiguration.accessPointArn",
+        String,
+        NotYet,
+        "ARN of the access point to mount through.",
+    ),
+    row(
+        "volumes[].fsxWindowsFileServerVolumeConfiguration",
+        Object,
+        NotYet,
+        "An FSx for Windows file share; Windows nodes only.",
+    ),
+    row(fsx!("fileSystemId"), String, NotYet, "ID of the file system.").required(),
+    row(fsx!("rootDirectory"), String, NotYet, "Directory of the share to mount.").required(),
+    row(fsx!("authorizationConfig"), Object, NotYet, "Account that opens the share.").required(),
+    row(
+        fsx!("authorizationConfig.credentialsParameter"),
+        String,
+        NotYet,
+        "ARN of the secret or SSM parameter with that account's user name and password.",
+    )
+    .required(),
+    row(
+        fsx!("authorizationConfig.domain"),
+        String,
+        NotYet,
+        "Full name of the Active Directory domain.",
+    )
+    .required(),
+    row(
+        "volumes[].configuredAtLaunch",
+        Boolean,
+        NotYet,
+        "The service or task supplies this volume in volumeConfigurations; one per definition.",
+    ),
+    row(
+        "placementConstraints",
+        Objects,
+        NotYet,
+        "Rules that a node must meet, at most 10; not on Fargate.",
+    ),
+    row("placementConstraints[].type", String, NotYet, "Always memberOf."),
+    row(
+        "placementConstraints[].expression",
+        String,
+        NotYet,
+        "Cluster query that nodes must match, up to 2000 characters.",
+    ),
+    row(
+        "requiresCompatibilities",
+        Strings,
+        Honoured,
+        "Launch types to check against: EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
+    ),
+    row(
+        "cpu",
+        String,
+        Honoured,
+        "CPU of the whole task, in units (`1024`) or vCPUs (`1 vCPU`); Fargate needs it.",
+    ),
+    row(
+        "memory",
+        String,
+        Honoured,
+        "Memory of the whole task, in MiB (`2048`) or GiB (`2 GB`); Fargate needs it.",
+    ),
+    row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
+    row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
+    row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),
+    row(
+        "pidMode",
+        String,
+        NotYet,
+        "Processes seen: host (all of the node) or task (all containers); default: the \
+         container's own.",
+    ),
+    row(
+        "ipcMode",
+        String,
+        NotYet,
+        "Shared memory and semaphores: host, task or none; default: the runtime's choice.",
+    ),
+    row("proxyConfiguration", Object, APP_MESH, "App Mesh proxy of the task."),
+    row("proxyConfiguration.type", String, APP_MESH, "Always APPMESH."),
+    row("proxyConfiguration.containerName", String, APP_MESH, "Name of the proxy container.")
+        .required(),
+    row("proxyConfiguration.properties", Objects, APP_MESH, "Settings of the proxy."),
+    row(
+        "proxyConfiguration.properties[].name",
+        String,
+        APP_MESH,
+        "Setting name, e.g. AppPorts or ProxyIngressPort.",
+    ),
+    row("proxyConfiguration.properties[].value", String, APP_MESH, "Setting value."),
+    row(
+        "inferenceAccelerators",
+        Objects,
+        ELASTIC_INFERENCE,
+        "Elastic Inference devices of the task.",
+    ),
+    row(
+        "inferenceAccelerators[].deviceName",
+        String,
+        ELASTIC_INFERENCE,
+        "Name by which containers refer to the device.",
+    )
+    .required(),
+    row("inferenceAccelerators[].deviceType", String, ELASTIC_INFERENCE, "Kind of device.")
+        .required(),
+    row("ephemeralStorage", Object, NotYet, "Disk space of the task on Fargate."),
+    row(
+        "ephemeralStorage.sizeInGiB",
+        Integer,
+        NotYet,
+        "Size in GiB, 21 to 200 (20 when ephemeralStorage is absent).",
+    )
+    .required(),
+    row(
+        "runtimePlatform",
+        Object,
+        Honoured,
+        "Operating system and processor the images are built for.",
+    ),
+    row(
+        "runtimePlatform.cpuArchitecture",
+        String,
+        Honoured,
+        "X86_64 or ARM64 (default on Fargate: X86_64).",
+    ),
+    row(
+        "runtimePlatform.operatingSystemFamily",
+        String,
+        Honoured,
+        "LINUX or a Windows Server edition, e.g. WINDOWS_SERVER_2022_CORE (Fargate default: \
+         LINUX).",
+    ),
+    row(
+        "enableFaultInjection",
+        Boolean,
+        NotYet,
+        "Lets the task take fault injection requests (default false).",
+    ),
+    row(
+        "trustedExecutionConfiguration",
+        Object,
+        NotYet,
+        "How strongly the task is walled off; Managed Instances only.",
+    ),
+    row(
+        "trustedExecutionConfiguration.isolationMode",
+        String,
+        NotYet,
+        "SHARED, ISOLATED_SANDBOX or CONFIDENTIAL_SANDBOX (without the block: SHARED).",
+    )
+    .required(),
+    row(
+        "trustedExecutionConfiguration.attestationPolicy",
+        String,
+        NotYet,
+        "Base64 policy a CONFIDENTIAL_SANDBOX must attest to; required there.",
+    ),
+];

@@ -1,0 +1,147 @@
+//! Which container is a container definition?
+
+use k8s_openapi::api::core::v1 as corev1;
+
+use crate::api::Features;
+use crate::names::{dns_label, hash8};
+use crate::plan::task_definition::{Container, HealthCheck, Port, TaskDefinition};
+
+pub(super) fn build(
+    task: &TaskDefinition,
+    container: &Container,
+    resources: Option<corev1::ResourceRequirements>,
+    features: Features,
+) -> corev1::Container {
+    let check = container.health_check.as_ref();
+    let (restart_policy, restart_policy_rules) = restart(task, container, features);
+    corev1::Container {
+        name: container.dns_name.clone(),
+        image: Some(container.image.clone()),
+        command: container.entry_point.as_deref().map(literal),
+        args: container.command.as_deref().map(literal),
+        working_dir: container.working_directory.clone(),
+        env: environment(container),
+        ports: ports(container),
+        resources,
+        restart_policy,
+        restart_policy_rules,
+        // ECS grants the start period once, until the first success.
+        startup_probe: check.filter(|check| check.start_period > 0).map(|check| {
+            let ignored = (check.start_period - 1) / check.interval;
+            corev1::Probe {
+                failure_threshold: Some(ignored + check.retries),
+                initial_delay_seconds: Some(check.interval),
+                ..probe(check)
+            }
+        }),
+        readiness_probe: check.map(probe),
+        // Only an essential container's health is the task's.
+        liveness_probe: check.filter(|_| container.essential).map(|check| corev1::Probe {
+            initial_delay_seconds: Some(check.interval),
+            ..probe(check)
+        }),
+        security_context: container.readonly_root_filesystem.then(|| corev1::SecurityContext {
+            read_only_root_filesystem: Some(true),
+            ..corev1::SecurityContext::default()
+        }),
+        stdin: container.interactive.then_some(true),
+        tty: container.pseudo_terminal.then_some(true),
+        ..corev1::Container::default()
+    }
+}
+
+/// Kubernetes replaces `$(NAME)` in arguments and values; ECS hands them on as they are.
+fn escaped(text: &str) -> String {
+    text.replace("$(", "$$(")
+}
+
+fn literal(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| escaped(text)).collect()
+}
+
+fn environment(container: &Container) -> Option<Vec<corev1::EnvVar>> {
+    let variables: Vec<corev1::EnvVar> = container
+        .environment
+        .iter()
+        .map(|(name, value)| corev1::EnvVar {
+            name: name.clone(),
+            value: Some(escaped(value)),
+            ..corev1::EnvVar::default()
+        })
+        .collect();
+    (!variables.is_empty()).then_some(variables)
+}
+
+fn ports(container: &Container) -> Option<Vec<corev1::ContainerPort>> {
+    let ports: Vec<corev1::ContainerPort> = container
+        .ports
+        .iter()
+        .map(|port| corev1::ContainerPort {
+            container_port: port.container_port,
+            protocol: Some(protocol(port).to_owned()),
+            name: port.name.as_deref().map(port_name),
+            ..corev1::ContainerPort::default()
+        })
+        .collect();
+    (!ports.is_empty()).then_some(ports)
+}
+
+/// The protocol as Kubernetes spells it.
+pub(in crate::plan) fn protocol(port: &Port) -> &'static str {
+    if port.udp { "UDP" } else { "TCP" }
+}
+
+/// A port mapping's name as a container port's: at most 15 characters, among them a letter.
+pub(in crate::plan) fn port_name(name: &str) -> String {
+    let label = dns_label(name, 63);
+    if label.len() <= 15 && label == name && !label.contains("--") {
+        return label;
+    }
+    let start: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .take(6)
+        .collect();
+    format!("{start}-{}", hash8(&[name])).trim_start_matches('-').to_owned()
+}
+
+fn probe(check: &HealthCheck) -> corev1::Probe {
+    corev1::Probe {
+        exec: Some(corev1::ExecAction { command: Some(check.command.clone()) }),
+        period_seconds: Some(check.interval),
+        timeout_seconds: Some(check.timeout),
+        failure_threshold: Some(check.retries),
+        ..corev1::Probe::default()
+    }
+}
+
+/// What happens when the container exits.
+///
+/// ECS: when an essential container stops, the task stops, whatever the exit code; one that is not
+/// essential stays stopped. A pod's containers restart in place, so that an essential exit restarts
+/// them all where the cluster can do that (1.36), and itself alone elsewhere.
+fn restart(
+    task: &TaskDefinition,
+    container: &Container,
+    features: Features,
+) -> (Option<String>, Option<Vec<corev1::ContainerRestartRule>>) {
+    if task.containers.len() == 1 {
+        return (None, None);
+    }
+    if !container.essential {
+        return (features.container_restart_policy().then(|| "Never".to_owned()), None);
+    }
+    if !features.restart_all_containers() {
+        return (None, None);
+    }
+    // Exit code 0, and every other: together, any.
+    let rule = |operator: &str| corev1::ContainerRestartRule {
+        action: "RestartAllContainers".to_owned(),
+        exit_codes: Some(corev1::ContainerRestartRuleOnExitCodes {
+            operator: operator.to_owned(),
+            values: Some(vec![0]),
+        }),
+    };
+    (Some("Always".to_owned()), Some(vec![rule("In"), rule("NotIn")]))
+}

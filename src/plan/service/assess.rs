@@ -1,0 +1,295 @@
+//! How does a service stand? Its status as DescribeServices has it, and its conditions.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as corev1;
+use serde_json::json;
+
+use super::observed::{Observed, sequence_of};
+use super::record::{selector_of, tasks_of};
+use super::resolve::Settings;
+use super::rollout::{Held, Step};
+use super::{Obstacle, events, tasks};
+use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
+use crate::names;
+use crate::plan::conditions::{self, Outcome, fully_supported, progress};
+use crate::plan::finding::{Finding, Findings};
+use crate::plan::{Moment, Note, Plan, Write};
+
+/// How many deployments a status shows.
+const MOST_DEPLOYMENTS: usize = 10;
+
+/// How a service stands: what was observed, put beside what was decided.
+pub(super) struct Situation<'a> {
+    desired: i32,
+    newest: Option<&'a ServiceDeployment>,
+    /// Whether all tasks are those of the newest record, healthy, and as many as desired.
+    pub(super) steady: bool,
+    /// The record whose template the workload has.
+    pub(super) written: Option<i64>,
+    outcome: Outcome,
+    reason: Reason,
+    message: String,
+}
+
+impl<'a> Situation<'a> {
+    /// A service that something keeps from going on.
+    pub(super) fn held(observed: &'a Observed, settings: &Settings, obstacle: Obstacle) -> Self {
+        Self {
+            desired: settings.desired,
+            newest: observed.newest().map(Arc::as_ref),
+            steady: false,
+            written: observed.seen().sequence,
+            outcome: Outcome::Stalled,
+            reason: Reason::InvalidSpec,
+            message: String::new(),
+        }
+        .with(obstacle)
+    }
+
+    /// A service at work, or at rest.
+    pub(super) fn of(
+        observed: &Observed,
+        settings: &Settings,
+        newest: &'a ServiceDeployment,
+        step: &Step,
+    ) -> Self {
+        let seen = observed.seen();
+        let desired = settings.desired;
+        let target = newest.spec.sequence;
+        let steady = seen.exists
+            && seen.settled
+            && step.held.is_none()
+            && seen.sequence == Some(target)
+            && [seen.replicas, seen.total, seen.updated, seen.available]
+                .iter()
+                .all(|n| *n == desired);
+        let completed = newest
+            .status
+            .as_ref()
+            .is_some_and(|status| status.rollout_state == Some(RolloutState::Completed));
+        let (outcome, reason, message) = if steady {
+            (
+                Outcome::Ready,
+                Reason::SteadyState,
+                format!("{desired} of {desired} tasks are healthy"),
+            )
+        } else if step.held == Some(Held::NoRoom) {
+            (Outcome::Stalled, Reason::DeploymentBlocked, no_room(settings))
+        } else if let Some((reason, message)) = tasks::trouble(observed.pods.iter()) {
+            (Outcome::Reconciling, reason, message)
+        } else {
+            let reason = if completed { Reason::Scaling } else { Reason::DeploymentInProgress };
+            (Outcome::Reconciling, reason, under_way(observed, newest, step, desired))
+        };
+        Self {
+            desired,
+            newest: Some(newest),
+            steady,
+            written: seen.sequence,
+            outcome,
+            reason,
+            message,
+        }
+    }
+
+    /// The same, with something in the way.
+    pub(super) fn with(self, obstacle: Obstacle) -> Self {
+        let outcome = if obstacle.passes { Outcome::Reconciling } else { Outcome::Stalled };
+        Self { outcome, reason: obstacle.reason, message: obstacle.message, ..self }
+    }
+}
+
+fn no_room(settings: &Settings) -> String {
+    let percents = settings.percents;
+    format!(
+        "deploymentConfiguration: with minimumHealthyPercent {} and maximumPercent {}, {} tasks may \
+         neither be fewer nor more, so that none can be replaced; lower the one or raise the other",
+        percents.minimum_healthy, percents.maximum, settings.desired
+    )
+}
+
+fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desired: i32) -> String {
+    let seen = observed.seen();
+    let mut message = format!("{} of {desired} tasks are healthy", seen.available.min(desired));
+    if newest.spec.min_ready_seconds > 0 && seen.updated > 0 {
+        message.push_str(&format!(
+            "; without a health check, a task counts as healthy {} seconds after it runs",
+            newest.spec.min_ready_seconds
+        ));
+    }
+    match step.held {
+        Some(Held::UntilRolled) => {
+            message.push_str("; the last change waits for the end of the roll under way");
+        }
+        Some(Held::ForHealthyTasks) => {
+            message.push_str("; tasks are stopped as others become healthy");
+        }
+        Some(Held::NoRoom) | None => {}
+    }
+    message
+}
+
+/// Writes the status, where it has changed, and says what happened.
+pub(super) fn report(
+    observed: &Observed,
+    situation: Situation<'_>,
+    findings: &Findings,
+    moment: &Moment,
+    plan: &mut Plan,
+) {
+    let service = &observed.service;
+    let before = service.status.clone().unwrap_or_default();
+    let counts = tasks::count(observed.pods.iter());
+    let mut assessments = progress(situation.outcome, situation.reason, &situation.message);
+    let differing: Vec<&Finding> = findings.0.iter().collect();
+    assessments.push(fully_supported(differing));
+    let generation = service.metadata.generation;
+    let mut after = ServiceStatus {
+        observed_generation: generation,
+        service_name: Some(observed.name.clone()),
+        status: Some("ACTIVE".to_owned()),
+        task_definition: situation.newest.map(|record| record.spec.task_definition.clone()),
+        desired_count: situation.desired,
+        running_count: counts.running,
+        pending_count: counts.pending,
+        selector: Some(selector(observed)),
+        deployments: deployments(observed, &situation, &before, moment),
+        events: Vec::new(),
+        conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
+    };
+    let mut notes = events::advance(&before, &mut after, &observed.pods, moment.now);
+    let reason = conditions::reason(&before.conditions, crate::api::ConditionType::Ready);
+    if situation.outcome == Outcome::Stalled
+        && situation.reason != Reason::DeploymentBlocked
+        && reason != Some(situation.reason.as_str())
+    {
+        notes.push(Note {
+            warning: true,
+            reason: situation.reason,
+            message: situation.message.clone(),
+        });
+    }
+    write(observed, &before, &after, plan);
+    plan.notes.extend(notes);
+}
+
+fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, plan: &mut Plan) {
+    if after == before {
+        return;
+    }
+    // Counts may wait for each other; what people and scripts wait on may not.
+    let urgent = before.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
+        != after.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
+        || before.observed_generation != after.observed_generation;
+    plan.writes.push(Write::Status {
+        key: observed.key.clone(),
+        uid: observed.uid.clone(),
+        status: json!(after),
+        urgent,
+    });
+}
+
+/// The plan for a service that is being deleted: DRAINING, as long as it is seen.
+pub(super) fn draining(observed: &Observed, moment: &Moment) -> Plan {
+    let before = observed.service.status.clone().unwrap_or_default();
+    let counts = tasks::count(observed.pods.iter());
+    let mut after = ServiceStatus {
+        status: Some("DRAINING".to_owned()),
+        desired_count: 0,
+        running_count: counts.running,
+        pending_count: counts.pending,
+        ..before.clone()
+    };
+    after.conditions = conditions::advance(
+        &before.conditions,
+        progress(Outcome::Reconciling, Reason::Scaling, "the service is being deleted"),
+        observed.service.metadata.generation,
+        moment.now,
+    );
+    let mut plan = Plan::default();
+    write(observed, &before, &after, &mut plan);
+    plan
+}
+
+fn selector(observed: &Observed) -> String {
+    let labels: Vec<String> =
+        selector_of(observed).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    labels.join(",")
+}
+
+/// The deployments, newest first; those whose record is gone stay as the last status had them.
+fn deployments(
+    observed: &Observed,
+    situation: &Situation<'_>,
+    before: &ServiceStatus,
+    moment: &Moment,
+) -> Vec<Deployment> {
+    let newest = situation.newest.map(|record| record.spec.sequence);
+    let mut shown: Vec<Deployment> = observed
+        .records
+        .iter()
+        .rev()
+        .map(|record| {
+            deployment(observed, situation, record, Some(record.spec.sequence) == newest, moment)
+        })
+        .collect();
+    for earlier in &before.deployments {
+        if !shown.iter().any(|deployment| deployment.id == earlier.id) {
+            shown.push(Deployment {
+                status: "INACTIVE".to_owned(),
+                desired_count: 0,
+                running_count: 0,
+                pending_count: 0,
+                ..earlier.clone()
+            });
+        }
+    }
+    shown.truncate(MOST_DEPLOYMENTS);
+    shown
+}
+
+fn deployment(
+    observed: &Observed,
+    situation: &Situation<'_>,
+    record: &ServiceDeployment,
+    is_newest: bool,
+    _moment: &Moment,
+) -> Deployment {
+    let sequence = record.spec.sequence;
+    let id = names::deployment_id(&observed.uid, sequence);
+    let counts = tasks_of(observed, sequence);
+    let pods: Vec<&Arc<corev1::Pod>> =
+        observed.pods.iter().filter(|pod| sequence_of(&pod.metadata) == Some(sequence)).collect();
+    let status = record.status.clone().unwrap_or_default();
+    let completes_now = is_newest && situation.steady;
+    let state = match status.rollout_state {
+        Some(state) => state,
+        None if completes_now => RolloutState::Completed,
+        None => RolloutState::InProgress,
+    };
+    let reason = match state {
+        RolloutState::InProgress => format!("ECS deployment {id} in progress."),
+        RolloutState::Completed => format!("ECS deployment {id} completed."),
+        RolloutState::Failed => status.rollout_state_reason.unwrap_or_default(),
+    };
+    let word = if is_newest {
+        "PRIMARY"
+    } else if pods.is_empty() {
+        "INACTIVE"
+    } else {
+        "ACTIVE"
+    };
+    Deployment {
+        id,
+        status: word.to_owned(),
+        task_definition: record.spec.task_definition.clone(),
+        desired_count: if is_newest { situation.desired } else { counts.running + counts.pending },
+        running_count: counts.running,
+        pending_count: counts.pending,
+        failed_tasks: 0,
+        rollout_state: Some(state.as_str().to_owned()),
+        rollout_state_reason: Some(reason),
+        created_at: record.metadata.creation_timestamp.clone(),
+    }
+}

@@ -1,0 +1,39 @@
+//! How many of a service's tasks must a drain leave?
+//!
+//! As many as ECS would, but never so many that no task may go: a drain never hangs because of us.
+//! Tasks that are not ready may always be evicted.
+
+use k8s_openapi::api::policy::v1 as policyv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::observed::Observed;
+use super::record::{labels, owner, selector_of};
+use super::resolve::Settings;
+use crate::names;
+use crate::world::Object;
+
+/// The budget: the floor of `minimumHealthyPercent`, but at most one less than the desired count.
+pub(super) fn build(observed: &Observed, settings: &Settings) -> Object {
+    let floor = settings.percents.floor(settings.desired).min(settings.desired - 1).max(0);
+    let budget = policyv1::PodDisruptionBudget {
+        metadata: ObjectMeta {
+            name: Some(names::disruption_budget(&observed.name, &observed.uid, names::FIRST_SLOT)),
+            namespace: Some(observed.key.namespace.clone()),
+            labels: Some(labels(observed)),
+            owner_references: Some(vec![owner(observed)]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(policyv1::PodDisruptionBudgetSpec {
+            min_available: Some(IntOrString::Int(floor)),
+            selector: Some(LabelSelector {
+                match_labels: Some(selector_of(observed)),
+                ..LabelSelector::default()
+            }),
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+            ..policyv1::PodDisruptionBudgetSpec::default()
+        }),
+        status: None,
+    };
+    Object::of(&budget)
+}

@@ -1,0 +1,291 @@
+//! What is there of one service? Everything its plan may depend on, gathered once.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::rollout::{ReplicaSet, Seen};
+use crate::api::{Features, Service, ServiceDeployment};
+use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
+use crate::names::{self, annotation, label};
+use crate::plan::age;
+use crate::plan::task_definition::{newest, owner_of_family, revisions_of};
+use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
+
+/// The provider of a service that names none.
+pub(super) const NO_PROVIDER: &str = "";
+
+/// Everything that a service's plan may depend on.
+pub(super) struct Observed {
+    pub(super) key: ObjectKey,
+    pub(super) service: Arc<Service>,
+    pub(super) uid: String,
+    /// The ECS service name.
+    pub(super) name: String,
+    /// The ECS cluster name.
+    pub(super) cluster: String,
+    /// The older Service object that has this ECS name, if one has.
+    pub(super) earlier_claim: Option<String>,
+    /// Its deployment records, oldest first.
+    pub(super) records: Vec<Arc<ServiceDeployment>>,
+    /// What is wrong with a record that cannot be read.
+    pub(super) unreadable_record: Option<String>,
+    pub(super) task_definition: Named,
+    pub(super) workload: Standing,
+    deployment: Option<Arc<appsv1::Deployment>>,
+    replica_sets: Vec<Arc<appsv1::ReplicaSet>>,
+    pub(super) endpoints: Standing,
+    pub(super) disruption_budget: Standing,
+    pub(super) pods: Vec<Arc<corev1::Pod>>,
+    pub(super) features: Features,
+}
+
+/// What stands where a child of ours belongs.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// Nothing.
+    Absent,
+    /// Our child, as JSON.
+    Ours(Value),
+    /// The child of a service that is gone; it goes by itself.
+    Dying,
+    /// Something else, and whose.
+    Foreign(String),
+}
+
+/// What the service's `taskDefinition` names.
+pub(super) enum Named {
+    /// A revision that may be deployed.
+    Revision { reference: String, spec: Arc<crate::api::TaskDefinitionRevision> },
+    /// Nothing that can be used, and why; a spec that cannot be read at all is judged elsewhere.
+    Nothing { refused: bool, message: String },
+    /// A task definition whose last change is not registered yet.
+    NotYet { message: String },
+}
+
+impl Observed {
+    pub(super) fn of(world: &World, key: &ObjectKey) -> Option<Self> {
+        let service = world.services.get(&key.namespace, &key.name)?;
+        let uid = service.metadata.uid.clone().unwrap_or_default();
+        let (cluster, name) = service_of(&service.spec.0, Some(&key.name));
+        let index = Index::Service(uid.clone());
+        let mut records = world.records.find(&index);
+        records.sort_by_key(|record| record.spec.sequence);
+        let workload_name = names::workload(&name, &uid, NO_PROVIDER, names::FIRST_SLOT);
+        let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
+        let deployment = world.deployments.get(&key.namespace, &workload_name);
+        let endpoints = world.endpoints.get(&key.namespace, &names::endpoints(&name));
+        let disruption_budget = world.disruption_budgets.get(&key.namespace, &budget);
+        Some(Self {
+            earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
+            records,
+            unreadable_record: unreadable_record(world, &key.namespace, &uid),
+            task_definition: named(world, &key.namespace, &service.spec.0),
+            workload: standing(world, &uid, deployment.as_deref()),
+            endpoints: standing(world, &uid, endpoints.as_deref()),
+            disruption_budget: standing(world, &uid, disruption_budget.as_deref()),
+            deployment,
+            replica_sets: world.replica_sets.find(&index),
+            pods: world.pods.find(&index),
+            features: Features { kubernetes_minor: world.kubernetes_minor() },
+            key: key.clone(),
+            service,
+            uid,
+            name,
+            cluster,
+        })
+    }
+
+    /// The newest record.
+    pub(super) fn newest(&self) -> Option<&Arc<ServiceDeployment>> {
+        self.records.last()
+    }
+
+    /// The record of a sequence.
+    pub(super) fn record(&self, sequence: i64) -> Option<&Arc<ServiceDeployment>> {
+        self.records.iter().find(|record| record.spec.sequence == sequence)
+    }
+
+    /// Our Deployment.
+    pub(super) fn deployment(&self) -> Option<&appsv1::Deployment> {
+        match self.workload {
+            Standing::Ours(_) => self.deployment.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The roll as its controller has it.
+    pub(super) fn seen(&self) -> Seen {
+        let Some(deployment) = self.deployment() else { return Seen::default() };
+        let spec = deployment.spec.as_ref();
+        let status = deployment.status.clone().unwrap_or_default();
+        let rolling = spec
+            .and_then(|spec| spec.strategy.as_ref())
+            .and_then(|strategy| strategy.rolling_update.as_ref());
+        let count = |value: Option<i32>| value.unwrap_or_default();
+        Seen {
+            exists: true,
+            replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+            sequence: spec.and_then(|spec| sequence_of(spec.template.metadata.as_ref()?)),
+            settled: status.observed_generation == deployment.metadata.generation,
+            total: count(status.replicas),
+            updated: count(status.updated_replicas),
+            available: count(status.available_replicas),
+            max_unavailable: integer(rolling.and_then(|r| r.max_unavailable.as_ref())),
+            max_surge: integer(rolling.and_then(|r| r.max_surge.as_ref())),
+            replica_sets: self.replica_sets.iter().map(|set| replica_set(set)).collect(),
+        }
+    }
+}
+
+fn replica_set(set: &appsv1::ReplicaSet) -> ReplicaSet {
+    let status = set.status.clone().unwrap_or_default();
+    let annotations = set.metadata.annotations.as_ref();
+    ReplicaSet {
+        created: set.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        name: set.metadata.name.clone().unwrap_or_default(),
+        size: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        ready: status.ready_replicas.unwrap_or_default(),
+        available: status.available_replicas.unwrap_or_default(),
+        max_replicas: annotations
+            .and_then(|all| all.get("deployment.kubernetes.io/max-replicas"))
+            .and_then(|digits| digits.parse().ok()),
+    }
+}
+
+fn integer(
+    value: Option<&k8s_openapi::apimachinery::pkg::util::intstr::IntOrString>,
+) -> Option<i32> {
+    match value? {
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(number) => Some(*number),
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(_) => None,
+    }
+}
+
+/// The sequence of the record from which a pod or a template came.
+pub(super) fn sequence_of(
+    meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+) -> Option<i64> {
+    meta.labels.as_ref()?.get(label::DEPLOYMENT)?.parse().ok()
+}
+
+fn earlier_claim(
+    world: &World,
+    service: &Service,
+    namespace: &str,
+    cluster: &str,
+    name: &str,
+) -> Option<String> {
+    let claims = world.services.find(&Index::service_name(namespace, cluster, name));
+    let owner = claims.iter().min_by_key(|claim| age(&claim.metadata))?;
+    (owner.metadata.name != service.metadata.name).then(|| owner.metadata.name.clone())?
+}
+
+fn unreadable_record(world: &World, namespace: &str, uid: &str) -> Option<String> {
+    world.unreadable.iter().find_map(|(key, unreadable)| {
+        let ours = key.kind == Kind::ServiceDeployment
+            && key.namespace == namespace
+            && unreadable.labels.get(label::SERVICE_UID).is_some_and(|label| label == uid);
+        ours.then(|| format!("{key} cannot be read: {}", unreadable.message))
+    })
+}
+
+/// Whose an object is that stands where a child of ours belongs.
+fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing {
+    let Some(found) = found else { return Standing::Absent };
+    let meta = found.meta();
+    let body = || serde_json::to_value(found).unwrap_or_default();
+    match meta.controller() {
+        Some((owner, _)) if owner == uid => Standing::Ours(body()),
+        Some((owner, true)) => {
+            if world.services.find(&Index::Service(owner.to_owned())).is_empty() {
+                Standing::Dying
+            } else {
+                Standing::Foreign("belongs to another Service".to_owned())
+            }
+        }
+        Some((_, false)) => Standing::Foreign("has another controller".to_owned()),
+        None => {
+            let body = body();
+            // Somebody took the owner reference away. The label says whose it is, and where that
+            // is gone too, so does a Deployment's selector, which nobody can change.
+            let selects = body
+                .pointer("/spec/selector/matchLabels")
+                .and_then(|labels| labels.get(label::SERVICE_UID))
+                .and_then(Value::as_str);
+            if meta.service_uid() == Some(uid) || selects == Some(uid) {
+                Standing::Ours(body)
+            } else {
+                Standing::Foreign("was not made by Linkspan".to_owned())
+            }
+        }
+    }
+}
+
+/// What a service's `taskDefinition` names: a pinned revision, or the newest of a family.
+fn named(world: &World, namespace: &str, spec: &Value) -> Named {
+    let Some(TaskDefinitionReference { family, revision }) = task_definition_of(spec) else {
+        return Named::Nothing { refused: false, message: String::new() };
+    };
+    let revisions = revisions_of(world, namespace, &family);
+    if let Some(pinned) = revision {
+        let found = revisions.iter().find(|(number, _)| *number == pinned);
+        return match found {
+            Some((_, revision)) => {
+                Named::Revision { reference: format!("{family}:{pinned}"), spec: revision.clone() }
+            }
+            None => Named::Nothing {
+                refused: false,
+                message: missing_revision(
+                    &family,
+                    pinned,
+                    newest(world, namespace, &family).map(|n| n.0),
+                ),
+            },
+        };
+    }
+    let Some(owner) = owner_of_family(world, namespace, &family) else {
+        let message = format!(
+            "no TaskDefinition of family `{family}` is in namespace {namespace}; apply one, \
+             or name another in taskDefinition"
+        );
+        return Named::Nothing { refused: false, message };
+    };
+    let status = owner.status.clone().unwrap_or_default();
+    let newest = revisions.last();
+    if status.observed_generation != owner.metadata.generation
+        || newest.map(|(number, _)| *number) < status.latest_revision
+    {
+        let message = format!("TaskDefinition {family} is being registered");
+        return Named::NotYet { message };
+    }
+    match newest {
+        Some((number, revision)) => {
+            Named::Revision { reference: format!("{family}:{number}"), spec: revision.clone() }
+        }
+        None => Named::Nothing {
+            refused: true,
+            message: format!(
+                "TaskDefinition {family} has no revision, since it is refused; its own conditions say why"
+            ),
+        },
+    }
+}
+
+fn missing_revision(family: &str, pinned: i64, newest: Option<i64>) -> String {
+    match newest {
+        Some(newest) => format!(
+            "revision {family}:{pinned} is not there; the newest is {family}:{newest}, \
+             and `{family}` alone follows the newest"
+        ),
+        None => format!("revision {family}:{pinned} is not there, nor any other of its family"),
+    }
+}
+
+/// The record that a workload was made from, as its annotation keeps it.
+pub(super) fn annotated_record(deployment: &appsv1::Deployment) -> Option<Value> {
+    let text = deployment.metadata.annotations.as_ref()?.get(annotation::RECORD)?;
+    serde_json::from_str(text).ok()
+}

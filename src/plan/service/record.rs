@@ -1,0 +1,322 @@
+//! When does a deployment start, and what became of it?
+//!
+//! A record is made when the inputs that start a deployment in ECS differ from those of the newest
+//! record. Both sides are computed by this version from the raw JSON that was asked for, never from
+//! a stored hash, so that a new version of the operator starts none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde_json::{Value, json};
+
+use super::assess::Situation;
+use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
+use super::resolve::{Settings, demands, min_ready_seconds};
+use super::{Obstacle, tasks};
+use crate::api::{
+    Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
+};
+use crate::ecs::members::Input;
+use crate::names::{self, annotation, label};
+use crate::plan::conditions::time;
+use crate::plan::finding::{Findings, in_one_line};
+use crate::plan::judge::is_empty;
+use crate::plan::task_definition::{flag, resolve, without_nulls};
+use crate::plan::{Moment, Write, pod};
+use crate::world::{Kind, Object, ObjectKey};
+
+/// What to do about deployments.
+pub(super) enum Decision {
+    /// The newest record is what the Service asks for.
+    Keep,
+    /// A new one should start.
+    Start(Box<Start>),
+    /// Something keeps a new one from starting.
+    Obstructed(Obstacle),
+}
+
+/// A deployment that should start.
+pub(super) struct Start {
+    /// Its record.
+    pub(super) record: Object,
+    /// Stands for its inputs while they settle.
+    pub(super) fingerprint: String,
+}
+
+/// Decides whether a deployment should start.
+pub(super) fn decide(observed: &Observed, settings: &Settings) -> Decision {
+    let (reference, revision) = match &observed.task_definition {
+        Named::Revision { reference, spec } => (reference, spec),
+        Named::NotYet { message } => {
+            return Decision::Obstructed(Obstacle::passing(
+                Reason::DeploymentInProgress,
+                message.clone(),
+            ));
+        }
+        Named::Nothing { refused, message } => {
+            let reason = if *refused {
+                Reason::TaskDefinitionRefused
+            } else {
+                Reason::TaskDefinitionNotFound
+            };
+            return Decision::Obstructed(Obstacle::new(
+                reason,
+                format!("taskDefinition: {message}"),
+            ));
+        }
+    };
+    let spec = &observed.service.spec.0;
+    let nonce = nonce(observed);
+    let cause = match observed.newest() {
+        None => Cause::ServiceCreated,
+        Some(newest) => {
+            let forced = settings.force_new_deployment && force_is_new(newest);
+            if newest.spec.task_definition != *reference {
+                Cause::TaskDefinitionChanged
+            } else if starting_inputs(&newest.spec.requested) != starting_inputs(spec) {
+                Cause::ServiceUpdated
+            } else if forced || (nonce.is_some() && nonce != newest.spec.nonce) {
+                Cause::ForceNewDeployment
+            } else {
+                return Decision::Keep;
+            }
+        }
+    };
+    let mut findings = Findings::default();
+    let task = resolve(&revision.spec.0, None, &mut findings);
+    if findings.any_refused() {
+        let message = format!("{reference}: {}", in_one_line(findings.refusals()));
+        return Decision::Obstructed(Obstacle::new(Reason::TaskDefinitionRefused, message));
+    }
+    demands(spec, &task, &mut findings);
+    if findings.any_refused() {
+        let message = in_one_line(findings.refusals());
+        return Decision::Obstructed(Obstacle::new(Reason::InvalidSpec, message));
+    }
+    let sequence = next_sequence(observed);
+    let labels = template_labels(observed, reference, sequence);
+    let record = ServiceDeploymentSpec {
+        service: ServiceReference { name: observed.key.name.clone(), uid: observed.uid.clone() },
+        sequence,
+        cause,
+        requested: without_nulls(spec),
+        nonce,
+        task_definition: reference.clone(),
+        features: observed.features,
+        min_ready_seconds: min_ready_seconds(spec, &task),
+        template: json!(pod::template(&task, observed.features, labels)),
+    };
+    let inputs = json!([starting_inputs(spec), reference, record.nonce, cause]);
+    let fingerprint = names::sha256_hex(&[&inputs.to_string()]);
+    Decision::Start(Box::new(Start { record: object(observed, record), fingerprint }))
+}
+
+/// The inputs whose change starts a deployment, without what says nothing. The task definition is
+/// not among them: its resolved revision is compared instead.
+fn starting_inputs(spec: &Value) -> BTreeMap<String, Value> {
+    let spec = without_nulls(spec);
+    let Value::Object(members) = spec else { return BTreeMap::new() };
+    members
+        .into_iter()
+        .filter(|(name, value)| {
+            name != "taskDefinition"
+                && !is_empty(value)
+                && Input::Service.member(name).is_some_and(|member| member.rolls)
+        })
+        .collect()
+}
+
+fn nonce(observed: &Observed) -> Option<String> {
+    observed.service.metadata.annotations.as_ref()?.get(annotation::FORCE_NEW_DEPLOYMENT).cloned()
+}
+
+/// Whether `forceNewDeployment` was false since the newest record.
+fn force_is_new(newest: &ServiceDeployment) -> bool {
+    let forced = flag(&newest.spec.requested, "forceNewDeployment").unwrap_or_default();
+    !forced || newest.status.as_ref().is_some_and(|status| status.force_released)
+}
+
+fn next_sequence(observed: &Observed) -> i64 {
+    let recorded = observed.newest().map_or(0, |record| record.spec.sequence);
+    let running = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata)).max();
+    recorded.max(running.unwrap_or_default()) + 1
+}
+
+/// The labels of a service's child; those of the selector never change.
+pub(super) fn labels(observed: &Observed) -> BTreeMap<String, String> {
+    let name = names::label_value(&observed.name);
+    let mut labels = selector();
+    labels.extend(
+        [
+            (label::SERVICE_UID, observed.uid.clone()),
+            (label::SERVICE, name.clone()),
+            (label::CLUSTER, names::label_value(&observed.cluster)),
+            (label::APP_NAME, name),
+            (label::APP_PART_OF, names::label_value(&observed.cluster)),
+            (label::APP_MANAGED_BY, names::FIELD_MANAGER.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    labels
+}
+
+fn selector() -> BTreeMap<String, String> {
+    [(label::CAPACITY_PROVIDER, NO_PROVIDER), (label::SLOT, names::FIRST_SLOT)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+/// The labels by which a service's tasks are selected, for ever.
+pub(super) fn selector_of(observed: &Observed) -> BTreeMap<String, String> {
+    let mut selector = selector();
+    selector.insert(label::SERVICE_UID.to_owned(), observed.uid.clone());
+    selector
+}
+
+fn template_labels(
+    observed: &Observed,
+    reference: &str,
+    sequence: i64,
+) -> BTreeMap<String, String> {
+    let (family, revision) = reference.split_once(':').unwrap_or((reference, ""));
+    let mut labels = labels(observed);
+    labels.extend(
+        [
+            (label::FAMILY, names::label_value(family)),
+            (label::REVISION, revision.to_owned()),
+            (label::DEPLOYMENT, sequence.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    labels
+}
+
+/// The reference by which everything of a service goes with it.
+pub(super) fn owner(observed: &Observed) -> OwnerReference {
+    let (api_version, kind) = Kind::Service.type_meta();
+    OwnerReference {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        name: observed.key.name.clone(),
+        uid: observed.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+fn object(observed: &Observed, spec: ServiceDeploymentSpec) -> Object {
+    let record = ServiceDeployment {
+        metadata: ObjectMeta {
+            name: Some(names::record(&observed.name, &observed.uid, spec.sequence)),
+            namespace: Some(observed.key.namespace.clone()),
+            labels: Some(labels(observed)),
+            owner_references: Some(vec![owner(observed)]),
+            ..ObjectMeta::default()
+        },
+        spec,
+        status: None,
+    };
+    Object::of(&record)
+}
+
+/// What a workload keeps of its record: everything but the template, which it has anyway.
+pub(super) fn annotation_of(record: &ServiceDeployment) -> String {
+    let mut spec = json!(record.spec);
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("template");
+    }
+    spec.to_string()
+}
+
+/// A record that was lost while its workload lives, rebuilt from the workload.
+pub(super) fn restored(observed: &Observed) -> Option<Object> {
+    let deployment = observed.deployment()?;
+    let mut spec = annotated_record(deployment)?;
+    spec["template"] = template_of(deployment)?;
+    spec["cause"] = json!(Cause::Restored);
+    let spec: ServiceDeploymentSpec = serde_json::from_value(spec).ok()?;
+    let newest = observed.newest().map_or(0, |record| record.spec.sequence);
+    (spec.service.uid == observed.uid && spec.sequence > newest).then(|| object(observed, spec))
+}
+
+/// A live Deployment's pod template, as a record would hold it.
+pub(super) fn template_of(deployment: &appsv1::Deployment) -> Option<Value> {
+    let mut template = json!(deployment.spec.as_ref()?.template);
+    if let Some(meta) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.remove("creationTimestamp");
+    }
+    Some(template)
+}
+
+/// The write of the newest record's status, where it has changed.
+pub(super) fn verdict(
+    newest: &ServiceDeployment,
+    situation: &Situation<'_>,
+    spec: &Value,
+    moment: &Moment,
+) -> Option<Write> {
+    let before = newest.status.clone().unwrap_or_default();
+    let mut after = before.clone();
+    if situation.steady && before.rollout_state != Some(RolloutState::Completed) {
+        let id = names::deployment_id(&newest.spec.service.uid, newest.spec.sequence);
+        after.rollout_state = Some(RolloutState::Completed);
+        after.rollout_state_reason = Some(format!("ECS deployment {id} completed."));
+        after.completed_at = Some(time(moment.now));
+    }
+    let asked = flag(&newest.spec.requested, "forceNewDeployment").unwrap_or_default();
+    if asked && !flag(spec, "forceNewDeployment").unwrap_or_default() {
+        after.force_released = true;
+    }
+    if after == before {
+        return None;
+    }
+    Some(Write::Status {
+        key: key_of(newest),
+        uid: newest.metadata.uid.clone().unwrap_or_default(),
+        status: json!(after),
+        urgent: true,
+    })
+}
+
+fn key_of(record: &ServiceDeployment) -> ObjectKey {
+    ObjectKey::new(
+        Kind::ServiceDeployment,
+        record.metadata.namespace.as_deref().unwrap_or_default(),
+        record.metadata.name.as_deref().unwrap_or_default(),
+    )
+}
+
+/// The records that may go: all but the newest, the last completed one, and every one that has
+/// tasks or whose template the workload has.
+pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write> {
+    let newest = observed.newest().map(|record| record.spec.sequence);
+    let completed = observed.records.iter().rev().find(|record| {
+        let state = record.status.as_ref().and_then(|status| status.rollout_state);
+        state == Some(RolloutState::Completed)
+    });
+    let live = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata));
+    let kept: BTreeSet<i64> = live
+        .chain(newest)
+        .chain(completed.map(|record| record.spec.sequence))
+        .chain(situation.written)
+        .collect();
+    // In the middle of a roll, every record may still be needed.
+    if !situation.steady {
+        return Vec::new();
+    }
+    observed
+        .records
+        .iter()
+        .filter(|record| !kept.contains(&record.spec.sequence))
+        .map(|record| Write::Delete {
+            key: key_of(record),
+            uid: record.metadata.uid.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Tasks of one record.
+pub(super) fn tasks_of(observed: &Observed, sequence: i64) -> tasks::Counts {
+    tasks::count(observed.pods.iter().filter(|pod| sequence_of(&pod.metadata) == Some(sequence)))
+}

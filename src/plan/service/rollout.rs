@@ -1,0 +1,353 @@
+//! Which count, bounds and template may the Deployment have now?
+//!
+//! ECS's two percents become integers of the desired count; passed on as percentages, Kubernetes
+//! would round the surge up. The Deployment's own controller does the roll within them; here is
+//! decided what it may be told, so that neither bound is broken on the way:
+//!
+//! * No earlier tasks, or none wanted: the new template and the count at once.
+//! * Room for one task at least: the integers of the desired count.
+//! * No room (both integers 0, which the API refuses): placeholders 0/1, and no new template while
+//!   tasks of the old one exist; a change that comes to this in the middle of a roll waits until
+//!   the roll has ended.
+//! * A lower count in the middle of a roll: only as low as leaves the healthy tasks at the floor,
+//!   since the controller lowers its ReplicaSets in proportion, healthy ones too.
+
+use jiff::Timestamp;
+
+use crate::ecs::percent::Percents;
+
+/// The roll as its controller has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether there is a Deployment at all.
+    pub exists: bool,
+    /// `spec.replicas`
+    pub replicas: i32,
+    /// The record from which its template came.
+    pub sequence: Option<i64>,
+    /// Whether its controller has seen its newest spec.
+    pub settled: bool,
+    /// Pods that are not terminating.
+    pub total: i32,
+    /// Those of them with the newest template.
+    pub updated: i32,
+    /// Pods that have been ready for long enough.
+    pub available: i32,
+    /// The bound as written.
+    pub max_unavailable: Option<i32>,
+    /// The bound as written.
+    pub max_surge: Option<i32>,
+    /// Its ReplicaSets.
+    pub replica_sets: Vec<ReplicaSet>,
+}
+
+/// One of a Deployment's ReplicaSets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaSet {
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Its name.
+    pub name: String,
+    /// `spec.replicas`
+    pub size: i32,
+    /// Its ready pods.
+    pub ready: i32,
+    /// Its pods that have been ready for long enough.
+    pub available: i32,
+    /// The Deployment's count and surge when it was last scaled.
+    pub max_replicas: Option<i32>,
+}
+
+/// What to tell the Deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// `spec.replicas`
+    pub replicas: i32,
+    /// The record whose template to write.
+    pub sequence: i64,
+    /// `maxUnavailable`, an integer.
+    pub max_unavailable: i32,
+    /// `maxSurge`, an integer.
+    pub max_surge: i32,
+    /// What had to be held back, if anything.
+    pub held: Option<Held>,
+}
+
+/// Why a step falls short of what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The percents leave no room to stop or start a task: `DeploymentBlocked`.
+    NoRoom,
+    /// A change that leaves no room waits for the end of the roll.
+    UntilRolled,
+    /// The count goes down as healthy tasks allow.
+    ForHealthyTasks,
+}
+
+/// The placeholder where both bounds would be 0.
+const PLACEHOLDER: (i32, i32) = (0, 1);
+
+/// The next step towards `desired` tasks of the record `target`.
+pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step {
+    let to = |replicas, sequence, (max_unavailable, max_surge), held| Step {
+        replicas,
+        sequence,
+        max_unavailable,
+        max_surge,
+        held,
+    };
+    let closed = percents.are_closed(desired);
+    let open_bounds = if closed { PLACEHOLDER } else { bounds(desired, desired, percents) };
+    // Nothing of the past to protect, or nothing wanted.
+    let idle = seen.settled && seen.total == 0 && seen.replicas == 0;
+    if !seen.exists || idle || desired == 0 {
+        let bounds = if desired == 0 { PLACEHOLDER } else { open_bounds };
+        return to(desired, target, bounds, None);
+    }
+    let written = seen.sequence.unwrap_or(target);
+    let rolling = !seen.settled || seen.total > seen.updated;
+    if closed {
+        if rolling {
+            let bounds = (seen.max_unavailable.unwrap_or(0), seen.max_surge.unwrap_or(1));
+            let held = (written != target || seen.replicas != desired).then_some(Held::UntilRolled);
+            return to(seen.replicas, written, bounds, held);
+        }
+        let held = (written != target).then_some(Held::NoRoom);
+        return to(desired, written, PLACEHOLDER, held);
+    }
+    if rolling && desired < seen.replicas {
+        let replicas = lowest_safe_count(desired, percents, seen);
+        let held = (replicas > desired).then_some(Held::ForHealthyTasks);
+        return to(replicas, target, bounds(replicas, desired, percents), held);
+    }
+    to(desired, target, open_bounds, None)
+}
+
+/// `maxUnavailable` and `maxSurge` of a Deployment with `replicas`, under the bounds of `desired`.
+///
+/// At 50 % and 150 % of 3: `(1, 1)`, since the floor is 2 and the cap 4.
+fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
+    ((replicas - percents.floor(desired)).max(0), (percents.cap(desired) - replicas).max(0))
+}
+
+/// The least count, not below `desired`, that leaves enough healthy tasks when the Deployment's
+/// controller lowers its ReplicaSets to it in proportion.
+fn lowest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
+    let sizes: i32 = seen.replica_sets.iter().map(|set| set.size).sum();
+    if !seen.settled || sizes < seen.total {
+        // Some of the ReplicaSets are not seen yet: wait for them.
+        return seen.replicas;
+    }
+    let floor = percents.floor(desired);
+    (desired..seen.replicas)
+        .find(|count| {
+            let (_, surge) = bounds(*count, desired, percents);
+            healthy_after(*count, surge, &seen.replica_sets) >= floor
+        })
+        .unwrap_or(seen.replicas)
+}
+
+/// The tasks that are sure to stay healthy when the Deployment's count becomes `count`.
+///
+/// The rule is that of the Deployment controller (`scale` in its sync.go): a single ReplicaSet takes
+/// the count; several share count + surge in proportion to their sizes, largest first and of equal
+/// ones the older first, and the largest takes what rounding leaves. A ReplicaSet stops pods that
+/// are not ready before ready ones; of the ready ones, those that are not yet healthy are taken to
+/// be the last, which is the worst case.
+fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
+    let mut sets: Vec<&ReplicaSet> = sets.iter().filter(|set| set.size > 0).collect();
+    sets.sort_by(|a, b| {
+        b.size
+            .cmp(&a.size)
+            .then_with(|| a.created.cmp(&b.created))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    let mut sizes: Vec<i32> = Vec::new();
+    if let [_] = sets.as_slice() {
+        sizes.push(count);
+    } else {
+        let allowed = if count > 0 { count + surge } else { 0 };
+        let to_add = allowed - sets.iter().map(|set| set.size).sum::<i32>();
+        let mut added = 0;
+        for set in &sets {
+            let share = proportion(set, count, surge, to_add, added);
+            added += share;
+            sizes.push(set.size + share);
+        }
+        if let Some(largest) = sizes.first_mut() {
+            *largest = (*largest + to_add - added).max(0);
+        }
+    }
+    sets.iter()
+        .zip(sizes)
+        .map(|(set, size)| {
+            let stopped = (set.size - size).max(0);
+            let unready = (set.size - set.ready).max(0);
+            (set.available - (stopped - unready).max(0)).max(0)
+        })
+        .sum()
+}
+
+fn proportion(set: &ReplicaSet, count: i32, surge: i32, to_add: i32, added: i32) -> i32 {
+    if set.size == 0 || to_add == 0 || to_add == added {
+        return 0;
+    }
+    let before = set.max_replicas.filter(|max| *max > 0).unwrap_or(set.size);
+    let fraction = if count == 0 {
+        -set.size
+    } else {
+        rounded(i64::from(set.size) * i64::from(count + surge), i64::from(before)) - set.size
+    };
+    let left = to_add - added;
+    if to_add > 0 { fraction.min(left) } else { fraction.max(left) }
+}
+
+/// A quotient rounded half up, as the controller rounds its sizes.
+fn rounded(dividend: i64, divisor: i64) -> i32 {
+    i32::try_from((2 * dividend + divisor).div_euclid(2 * divisor.max(1))).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn percents(minimum_healthy: i64, maximum: i64) -> Percents {
+        Percents { minimum_healthy, maximum }
+    }
+
+    /// `count` tasks of record 1, all healthy.
+    fn steady(count: i32) -> Seen {
+        Seen {
+            exists: true,
+            replicas: count,
+            sequence: Some(1),
+            settled: true,
+            total: count,
+            updated: count,
+            available: count,
+            max_unavailable: Some(0),
+            max_surge: Some(1),
+            replica_sets: vec![set("a", count, count, count)],
+        }
+    }
+
+    fn set(name: &str, size: i32, available: i32, max_replicas: i32) -> ReplicaSet {
+        ReplicaSet {
+            name: name.to_owned(),
+            size,
+            ready: available,
+            available,
+            max_replicas: Some(max_replicas),
+            ..ReplicaSet::default()
+        }
+    }
+
+    /// Record 2 rolls over record 1.
+    fn rolling(replicas: i32, old: ReplicaSet, new: ReplicaSet) -> Seen {
+        Seen {
+            sequence: Some(2),
+            total: old.size + new.size,
+            updated: new.size,
+            available: old.available + new.available,
+            replicas,
+            replica_sets: vec![old, new],
+            ..steady(replicas)
+        }
+    }
+
+    #[test]
+    fn bounds_are_integers_of_the_desired_count() {
+        for (desired, minimum, maximum, unavailable, surge) in [
+            (3, 50, 150, 1, 1),
+            (2, 75, 200, 0, 2),
+            (3, 50, 125, 1, 0),
+            (4, 100, 125, 0, 1),
+            (10, 50, 150, 5, 5),
+            (1, 0, 100, 1, 0),
+        ] {
+            let step = step(desired, percents(minimum, maximum), &steady(desired), 2);
+            assert_eq!(
+                (step.max_unavailable, step.max_surge, step.sequence, step.held),
+                (unavailable, surge, 2, None),
+                "{minimum}/{maximum} % of {desired}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_room_the_template_is_held_but_the_count_is_not() {
+        let held = step(1, percents(100, 100), &steady(1), 2);
+        assert_eq!((held.sequence, held.held), (1, Some(Held::NoRoom)));
+        assert_eq!((held.max_unavailable, held.max_surge), PLACEHOLDER);
+        let scaled = step(4, percents(100, 100), &steady(1), 1);
+        assert_eq!((scaled.replicas, scaled.held), (4, None));
+        // 125 % of 4 is 5: room for one.
+        let roomy = step(4, percents(100, 125), &steady(1), 2);
+        assert_eq!((roomy.sequence, roomy.max_surge, roomy.held), (2, 1, None));
+    }
+
+    #[test]
+    fn from_nothing_the_new_template_goes_in_with_the_count() {
+        for seen in [Seen::default(), steady(0)] {
+            let step = step(3, percents(100, 100), &seen, 2);
+            assert_eq!((step.replicas, step.sequence, step.held), (3, 2, None));
+            assert_eq!((step.max_unavailable, step.max_surge), PLACEHOLDER);
+        }
+    }
+
+    #[test]
+    fn to_nothing_both_go_in_at_once() {
+        let step = step(0, percents(100, 200), &steady(3), 2);
+        assert_eq!((step.replicas, step.sequence, step.max_surge), (0, 2, 1));
+    }
+
+    #[test]
+    fn a_count_that_leaves_no_room_waits_for_the_end_of_the_roll() {
+        // 100/125 % of 4 leaves room for one; of 3, for none.
+        let seen = rolling(4, set("a", 4, 4, 5), set("b", 1, 0, 5));
+        let step = step(3, percents(100, 125), &seen, 2);
+        assert_eq!((step.replicas, step.held), (4, Some(Held::UntilRolled)));
+    }
+
+    #[test]
+    fn a_lower_count_in_a_roll_goes_only_as_low_as_the_floor_allows() {
+        // 10 tasks at 100/200 %: 10 old and healthy, 10 new of which none is healthy. To 4 at once,
+        // 8 are shared in proportion, 4 old stay: the floor of 4 holds.
+        let even = rolling(10, set("a", 10, 10, 20), set("b", 10, 0, 20));
+        assert_eq!(step(4, percents(100, 200), &even, 2).replicas, 4);
+        // At 100/150 % with 10 old and 5 new of which none is healthy, 6 are shared: 4 old and 2 new.
+        let thirds = rolling(10, set("a", 10, 10, 15), set("b", 5, 0, 15));
+        assert_eq!(step(4, percents(100, 150), &thirds, 2).replicas, 4);
+        // Half of the old are gone, the new are not healthy yet: 5 healthy, and a floor of 4. In
+        // proportion, 4 would leave 2 healthy. The count stays higher.
+        let halfway = rolling(10, set("a", 5, 5, 10), set("b", 5, 0, 10));
+        let held = step(4, percents(100, 125), &halfway, 2);
+        assert!(held.replicas > 4, "{held:?}");
+        assert_eq!(held.held, Some(Held::ForHealthyTasks));
+    }
+
+    #[test]
+    fn no_scale_in_of_any_roll_breaks_the_floor_by_the_controllers_rule() {
+        for old in 0..6 {
+            for new in 0..6 {
+                for healthy in 0..=new {
+                    for desired in 1..6 {
+                        for (minimum, maximum) in [(100, 200), (50, 100), (100, 150), (0, 200)] {
+                            let replicas = 6;
+                            let seen =
+                                rolling(replicas, set("a", old, old, 9), set("b", new, healthy, 9));
+                            let percents = percents(minimum, maximum);
+                            let step = step(desired, percents, &seen, 2);
+                            if step.replicas == replicas || seen.total == seen.updated {
+                                continue;
+                            }
+                            let left =
+                                healthy_after(step.replicas, step.max_surge, &seen.replica_sets);
+                            assert!(left >= percents.floor(desired), "{seen:?} {step:?} {left}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which Deployment is a service's workload? A record's template, under the counts of a step.
+
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::Value;
+
+use super::observed::{NO_PROVIDER, Observed};
+use super::record::{annotation_of, labels, owner, selector_of, template_of};
+use super::rollout::Step;
+use crate::api::ServiceDeployment;
+use crate::names::{self, annotation};
+use crate::world::Object;
+
+/// Kubernetes' word for "no deadline": ECS goes on trying until somebody stops it.
+const NO_DEADLINE: i32 = i32::MAX;
+
+/// The Deployment that the step asks for. Its template is a record's, as stored; where that record
+/// is gone, the one that the Deployment has.
+pub(super) fn build(observed: &Observed, newest: &ServiceDeployment, step: &Step) -> Object {
+    let record = observed.record(step.sequence);
+    let (template, min_ready_seconds) = match record {
+        Some(record) => (record.spec.template.clone(), record.spec.min_ready_seconds),
+        None => (
+            observed.deployment().and_then(template_of).unwrap_or_default(),
+            newest.spec.min_ready_seconds,
+        ),
+    };
+    let kept = record.map_or_else(|| annotation_of(newest), |record| annotation_of(record));
+    let deployment = appsv1::Deployment {
+        metadata: ObjectMeta {
+            name: Some(names::workload(
+                &observed.name,
+                &observed.uid,
+                NO_PROVIDER,
+                names::FIRST_SLOT,
+            )),
+            namespace: Some(observed.key.namespace.clone()),
+            labels: Some(labels(observed)),
+            annotations: Some([(annotation::RECORD.to_owned(), kept)].into()),
+            owner_references: Some(vec![owner(observed)]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(appsv1::DeploymentSpec {
+            replicas: Some(step.replicas),
+            selector: LabelSelector {
+                match_labels: Some(selector_of(observed)),
+                ..LabelSelector::default()
+            },
+            strategy: Some(appsv1::DeploymentStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: Some(appsv1::RollingUpdateDeployment {
+                    max_unavailable: Some(IntOrString::Int(step.max_unavailable)),
+                    max_surge: Some(IntOrString::Int(step.max_surge)),
+                }),
+            }),
+            min_ready_seconds: Some(min_ready_seconds),
+            progress_deadline_seconds: Some(NO_DEADLINE),
+            // Going back is a deployment of its own, with a template of its own.
+            revision_history_limit: Some(0),
+            ..appsv1::DeploymentSpec::default()
+        }),
+        status: None,
+    };
+    let mut object = Object::of(&deployment);
+    if let Some(spec) = object.body.get_mut("spec").and_then(Value::as_object_mut) {
+        // As stored: not through a type, which might not know all of it.
+        spec.insert("template".to_owned(), template);
+    }
+    object
+}

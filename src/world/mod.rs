@@ -1,0 +1,219 @@
+//! What can be seen? Every object that a decision may depend on, in memory, with its indexes.
+//!
+//! The same type serves the operator (filled by watches), `linkspan render` (filled from files) and
+//! the tests (filled by hand). It answers questions and takes objects in; it decides nothing, and
+//! it neither reads a clock nor reaches a cluster.
+
+mod key;
+mod object;
+mod shelf;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::policy::v1 as policyv1;
+use serde_json::Value;
+
+pub use key::{Kind, ObjectKey};
+pub use object::Object;
+pub use shelf::{Change, Index, Owned, Shelf, Shelved};
+
+use crate::api;
+use crate::plan::Write;
+
+/// Everything that can be seen.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The minor version of the API server, once known.
+    pub server_minor: Option<u32>,
+    /// Cluster objects.
+    pub clusters: Shelf<api::Cluster>,
+    /// CapacityProvider objects.
+    pub capacity_providers: Shelf<api::CapacityProvider>,
+    /// TaskDefinition objects.
+    pub task_definitions: Shelf<api::TaskDefinition>,
+    /// TaskDefinitionRevision objects.
+    pub revisions: Shelf<api::TaskDefinitionRevision>,
+    /// Service objects.
+    pub services: Shelf<api::Service>,
+    /// ServiceDeployment objects.
+    pub records: Shelf<api::ServiceDeployment>,
+    /// Task objects.
+    pub tasks: Shelf<api::Task>,
+    /// Rule objects.
+    pub rules: Shelf<api::Rule>,
+    /// Deployments: whole where they are ours, else their metadata.
+    pub deployments: Shelf<appsv1::Deployment>,
+    /// ReplicaSets of our Deployments.
+    pub replica_sets: Shelf<appsv1::ReplicaSet>,
+    /// Pods of our services.
+    pub pods: Shelf<corev1::Pod>,
+    /// Kubernetes Services: whole where they are ours, else their metadata.
+    pub endpoints: Shelf<corev1::Service>,
+    /// Disruption budgets: whole where they are ours, else their metadata.
+    pub disruption_budgets: Shelf<policyv1::PodDisruptionBudget>,
+    /// Nodes.
+    pub nodes: Shelf<corev1::Node>,
+    /// Objects that are stored but cannot be decoded, with the decoder's message.
+    pub unreadable: BTreeMap<ObjectKey, Unreadable>,
+}
+
+/// An object that is stored but does not decode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its UID.
+    pub uid: String,
+    /// Its generation.
+    pub generation: Option<i64>,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
+    /// Its labels, so that it is still counted with its owner's things.
+    pub labels: BTreeMap<String, String>,
+    /// The decoder's message.
+    pub message: String,
+}
+
+impl World {
+    /// The object's UID and generation, whatever its kind, where it is seen at all.
+    pub fn identity(&self, key: &ObjectKey) -> Option<(String, Option<i64>)> {
+        fn of<K: Shelved>(world: &World, key: &ObjectKey) -> Option<(String, Option<i64>)> {
+            let object = K::shelf(world).get(&key.namespace, &key.name)?;
+            let meta = object.meta();
+            Some((meta.uid.clone().unwrap_or_default(), meta.generation))
+        }
+        if let Some(unreadable) = self.unreadable.get(key) {
+            return Some((unreadable.uid.clone(), unreadable.generation));
+        }
+        each_kind!(key.kind, of(self, key))
+    }
+
+    /// Takes in the outcome of a write, as a cluster without controllers would show it: the files'
+    /// world of `render`, and the first step of every simulation.
+    ///
+    /// # Errors
+    /// The decoder's message, where the object is not of its kind.
+    pub fn carry_out(&mut self, write: &Write) -> Result<(), serde_json::Error> {
+        match write {
+            Write::Create(object) | Write::Apply(object) => {
+                let mut body = object.body.clone();
+                let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
+                    (crate::names::sha256_hex(&[&object.key.to_string()]), None)
+                });
+                let meta = &mut body["metadata"];
+                meta["uid"] = uid.into();
+                meta["generation"] = generation.unwrap_or(1).into();
+                if matches!(write, Write::Apply(_))
+                    && let Some(status) = self.status(&object.key)
+                {
+                    body["status"] = status;
+                }
+                self.put(object.key.kind, body)
+            }
+            Write::Status { key, status, .. } => {
+                let Some(mut body) = self.body(key) else { return Ok(()) };
+                body["status"] = status.clone();
+                self.put(key.kind, body)
+            }
+            Write::Delete { key, uid } => {
+                if self.identity(key).is_some_and(|(seen, _)| seen == *uid) {
+                    self.remove(key);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes in an object of a kind from its JSON.
+    ///
+    /// # Errors
+    /// The decoder's message, where the object is not of that kind.
+    pub fn put(&mut self, kind: Kind, body: Value) -> Result<(), serde_json::Error> {
+        fn put<K: Shelved>(world: &mut World, body: Value) -> Result<(), serde_json::Error> {
+            let object: K = serde_json::from_value(body)?;
+            K::shelf_mut(world).put(object);
+            Ok(())
+        }
+        each_kind!(kind, put(self, body))
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, key: &ObjectKey) {
+        fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) {
+            K::shelf_mut(world).remove(&key.namespace, &key.name);
+        }
+        self.unreadable.remove(key);
+        each_kind!(key.kind, remove(self, key));
+    }
+
+    /// An object as JSON.
+    pub fn body(&self, key: &ObjectKey) -> Option<Value> {
+        fn body<K: Shelved>(world: &World, key: &ObjectKey) -> Option<Value> {
+            let object = K::shelf(world).get(&key.namespace, &key.name)?;
+            serde_json::to_value(&*object).ok()
+        }
+        each_kind!(key.kind, body(self, key))
+    }
+
+    fn status(&self, key: &ObjectKey) -> Option<Value> {
+        self.body(key)?.get("status").cloned()
+    }
+
+    /// The oldest minor version of Kubernetes that a pod may meet: of the API server and of every
+    /// kubelet. A kubelet whose version cannot be read (a simulated one) counts as the server's.
+    pub fn kubernetes_minor(&self) -> u32 {
+        let server = self.server_minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR);
+        self.nodes
+            .iter()
+            .filter_map(|node| {
+                let info = node.status.as_ref()?.node_info.as_ref()?;
+                minor_version(&info.kubelet_version)
+            })
+            .fold(server, u32::min)
+    }
+}
+
+/// The minor version of `v1.36.3` and of `v1.33.5-eks-1234`; none of `kwok-v0.8.0`.
+pub fn minor_version(version: &str) -> Option<u32> {
+    let mut numbers = version.strip_prefix('v')?.split('.');
+    if numbers.next()? != "1" {
+        return None;
+    }
+    numbers.next()?.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok()
+}
+
+macro_rules! each_kind {
+    ($kind:expr, $function:ident ( $($argument:expr),* )) => {{
+        use k8s_openapi::api::{apps::v1 as appsv1, core::v1 as corev1, policy::v1 as policyv1};
+        match $kind {
+            $crate::world::Kind::Cluster => $function::<$crate::api::Cluster>($($argument),*),
+            $crate::world::Kind::CapacityProvider => {
+                $function::<$crate::api::CapacityProvider>($($argument),*)
+            }
+            $crate::world::Kind::TaskDefinition => {
+                $function::<$crate::api::TaskDefinition>($($argument),*)
+            }
+            $crate::world::Kind::TaskDefinitionRevision => {
+                $function::<$crate::api::TaskDefinitionRevision>($($argument),*)
+            }
+            $crate::world::Kind::Service => $function::<$crate::api::Service>($($argument),*),
+            $crate::world::Kind::ServiceDeployment => {
+                $function::<$crate::api::ServiceDeployment>($($argument),*)
+            }
+            $crate::world::Kind::Task => $function::<$crate::api::Task>($($argument),*),
+            $crate::world::Kind::Rule => $function::<$crate::api::Rule>($($argument),*),
+            $crate::world::Kind::Deployment => $function::<appsv1::Deployment>($($argument),*),
+            $crate::world::Kind::ReplicaSet => $function::<appsv1::ReplicaSet>($($argument),*),
+            $crate::world::Kind::Pod => $function::<corev1::Pod>($($argument),*),
+            $crate::world::Kind::Endpoints => $function::<corev1::Service>($($argument),*),
+            $crate::world::Kind::DisruptionBudget => {
+                $function::<policyv1::PodDisruptionBudget>($($argument),*)
+            }
+            $crate::world::Kind::Node => $function::<corev1::Node>($($argument),*),
+        }
+    }};
+}
+pub(crate) use each_kind;
+
+#[cfg(test)]
+mod tests;

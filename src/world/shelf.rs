@@ -1,0 +1,255 @@
+//! Objects of one kind: by name, and by the few other questions that decisions ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::policy::v1 as policyv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Kind, World};
+use crate::api;
+use crate::ecs::reference;
+use crate::names::{self, GROUP, label};
+
+/// A question other than the name, by which objects are found without a search.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Index {
+    /// Everything that belongs to the Service object of this UID.
+    Service(String),
+    /// Everything of a task definition family: `namespace/family`.
+    Family(String),
+    /// The services that claim an ECS name: `namespace/cluster/service`.
+    ServiceName(String),
+    /// The services whose corev1 Service has this name: `namespace/name`.
+    Endpoints(String),
+}
+
+/// A kind of object that is kept in the [`World`].
+pub trait Shelved:
+    Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The kind.
+    const KIND: Kind;
+    /// Where its objects are.
+    fn shelf(world: &World) -> &Shelf<Self>;
+    /// Where its objects are, to change them.
+    fn shelf_mut(world: &mut World) -> &mut Shelf<Self>;
+    /// What this object is found by, beside its name.
+    fn indexes(&self) -> Vec<Index> {
+        self.meta()
+            .service_uid()
+            .map(|uid| vec![Index::Service(uid.to_owned())])
+            .unwrap_or_default()
+    }
+}
+
+/// Reads of metadata that several kinds share.
+pub trait Owned {
+    /// The UID of the Service that this belongs to: by its controller reference, else by its label.
+    fn service_uid(&self) -> Option<&str>;
+    /// The UID of the controlling owner, and whether that is a Service of ours.
+    fn controller(&self) -> Option<(&str, bool)>;
+}
+
+impl Owned for ObjectMeta {
+    fn service_uid(&self) -> Option<&str> {
+        match self.controller() {
+            Some((uid, true)) => Some(uid),
+            _ => self.labels.as_ref()?.get(label::SERVICE_UID).map(String::as_str),
+        }
+    }
+
+    fn controller(&self) -> Option<(&str, bool)> {
+        let owner =
+            self.owner_references.as_ref()?.iter().find(|o| o.controller.unwrap_or_default())?;
+        let ours = owner.kind == "Service"
+            && owner.api_version.split_once('/').is_some_and(|(group, _)| group == GROUP);
+        Some((&owner.uid, ours))
+    }
+}
+
+/// The objects of one kind.
+#[derive(Debug)]
+pub struct Shelf<K> {
+    objects: BTreeMap<(String, String), Arc<K>>,
+    index: BTreeMap<Index, BTreeSet<(String, String)>>,
+}
+
+impl<K> Default for Shelf<K> {
+    fn default() -> Self {
+        Self { objects: BTreeMap::new(), index: BTreeMap::new() }
+    }
+}
+
+/// What taking an object in changed.
+#[derive(Debug)]
+pub struct Change<K> {
+    /// The object as it was before.
+    pub old: Option<Arc<K>>,
+    /// The object as it is now.
+    pub new: Option<Arc<K>>,
+}
+
+impl<K: Shelved> Shelf<K> {
+    /// The object of this name.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// All objects, in the order of namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<K>> {
+        self.objects.values()
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The objects that an index finds, in the order of namespace and name.
+    pub fn find(&self, index: &Index) -> Vec<Arc<K>> {
+        let keys = self.index.get(index);
+        keys.into_iter().flatten().filter_map(|key| self.objects.get(key)).cloned().collect()
+    }
+
+    /// Takes in an object. An older version of the same object than the one that is here changes
+    /// nothing: a watch may deliver what was current before our own last write. (Resource versions
+    /// of one object can be compared as numbers; where they cannot be read, the newcomer wins.)
+    pub fn put(&mut self, object: K) -> Option<Change<K>> {
+        let key = key_of(&object);
+        if let Some(here) = self.objects.get(&key)
+            && here.meta().uid == object.meta().uid
+            && let (Some(old), Some(new)) = (version(here.meta()), version(object.meta()))
+            && new <= old
+        {
+            return None;
+        }
+        let old = self.forget(&key);
+        let new = Arc::new(object);
+        for index in new.indexes() {
+            self.index.entry(index).or_default().insert(key.clone());
+        }
+        self.objects.insert(key, new.clone());
+        Some(Change { old, new: Some(new) })
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, namespace: &str, name: &str) -> Option<Change<K>> {
+        let old = self.forget(&(namespace.to_owned(), name.to_owned()))?;
+        Some(Change { old: Some(old), new: None })
+    }
+
+    fn forget(&mut self, key: &(String, String)) -> Option<Arc<K>> {
+        let old = self.objects.remove(key)?;
+        for index in old.indexes() {
+            if let Some(keys) = self.index.get_mut(&index) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.index.remove(&index);
+                }
+            }
+        }
+        Some(old)
+    }
+}
+
+fn key_of<K: Shelved>(object: &K) -> (String, String) {
+    let meta = object.meta();
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+fn version(meta: &ObjectMeta) -> Option<u64> {
+    meta.resource_version.as_ref()?.parse().ok()
+}
+
+macro_rules! shelved {
+    ($($type:ty => $kind:ident, $field:ident;)*) => {$(
+        impl Shelved for $type {
+            const KIND: Kind = Kind::$kind;
+            fn shelf(world: &World) -> &Shelf<Self> { &world.$field }
+            fn shelf_mut(world: &mut World) -> &mut Shelf<Self> { &mut world.$field }
+        }
+    )*};
+    ($type:ty => $kind:ident, $field:ident, $indexes:expr) => {
+        impl Shelved for $type {
+            const KIND: Kind = Kind::$kind;
+            fn shelf(world: &World) -> &Shelf<Self> { &world.$field }
+            fn shelf_mut(world: &mut World) -> &mut Shelf<Self> { &mut world.$field }
+            fn indexes(&self) -> Vec<Index> { $indexes(self) }
+        }
+    };
+}
+
+shelved! {
+    api::Cluster => Cluster, clusters;
+    api::CapacityProvider => CapacityProvider, capacity_providers;
+    api::Task => Task, tasks;
+    api::Rule => Rule, rules;
+    appsv1::Deployment => Deployment, deployments;
+    appsv1::ReplicaSet => ReplicaSet, replica_sets;
+    corev1::Pod => Pod, pods;
+    corev1::Service => Endpoints, endpoints;
+    policyv1::PodDisruptionBudget => DisruptionBudget, disruption_budgets;
+    corev1::Node => Node, nodes;
+}
+
+impl Index {
+    /// The index of a family in a namespace.
+    pub fn family(namespace: &str, family: &str) -> Self {
+        Self::Family(format!("{namespace}/{family}"))
+    }
+
+    /// The index of an ECS service name in a cluster of a namespace.
+    pub fn service_name(namespace: &str, cluster: &str, service: &str) -> Self {
+        Self::ServiceName(format!("{namespace}/{cluster}/{service}"))
+    }
+
+    /// The index of the corev1 Service of a name.
+    pub fn endpoints(namespace: &str, name: &str) -> Self {
+        Self::Endpoints(format!("{namespace}/{name}"))
+    }
+}
+
+shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api::TaskDefinition| {
+    let family = reference::family_of(&object.spec.0, object.metadata.name.as_deref());
+    vec![Index::family(namespace_of(object), &family)]
+});
+shelved!(api::TaskDefinitionRevision => TaskDefinitionRevision, revisions,
+|object: &api::TaskDefinitionRevision| {
+    vec![Index::family(namespace_of(object), &reference::family_of(&object.spec.0, None))]
+});
+shelved!(api::ServiceDeployment => ServiceDeployment, records, |object: &api::ServiceDeployment| {
+    let mut indexes = vec![Index::Service(object.spec.service.uid.clone())];
+    if let Ok(reference) = reference::task_definition(&object.spec.task_definition) {
+        indexes.push(Index::family(namespace_of(object), &reference.family));
+    }
+    indexes
+});
+shelved!(api::Service => Service, services, |object: &api::Service| {
+    let namespace = namespace_of(object);
+    let (cluster, name) = reference::service_of(&object.spec.0, object.metadata.name.as_deref());
+    let mut indexes = vec![
+        Index::Service(object.metadata.uid.clone().unwrap_or_default()),
+        Index::service_name(namespace, &cluster, &name),
+        Index::endpoints(namespace, &names::endpoints(&name)),
+    ];
+    if let Some(reference) = reference::task_definition_of(&object.spec.0) {
+        indexes.push(Index::family(namespace, &reference.family));
+    }
+    indexes
+});
+
+fn namespace_of<K: Shelved>(object: &K) -> &str {
+    object.meta().namespace.as_deref().unwrap_or_default()
+}
