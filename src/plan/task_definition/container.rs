@@ -82,7 +82,11 @@ pub struct HealthCheck {
 }
 
 /// Reads `containerDefinitions`.
-pub(super) fn containers(spec: &Value, mode: NetworkMode, findings: &mut Findings) -> Vec<Container> {
+pub(super) fn containers(
+    spec: &Value,
+    mode: NetworkMode,
+    findings: &mut Findings,
+) -> Vec<Container> {
     let Some(list) = spec.get("containerDefinitions").and_then(Value::as_array) else {
         findings.refuse("containerDefinitions", "is required: a list with at least one container");
         return Vec::new();
