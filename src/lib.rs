@@ -1,2 +1,4 @@
 //! Linkspan.
 pub mod ecs;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
