@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,6 +44,15 @@ pub(super) fn build(
     let go = usable_go(version, missing, sources.go.as_deref()).map_err(no_programs)?;
 
     let folder = programs_in(cache);
+    progress.report(&Step {
+        message: format!(
+            "building what is missing with Go: about 7 minutes the first time on two cores, cached \
+             after in {}",
+            folder.display()
+        ),
+        elapsed: Duration::ZERO,
+        done: None,
+    });
     fs::create_dir_all(&folder).map_err(Error::system("create", &folder))?;
     let _lock = lock(&folder.join("lock"), progress)?;
     let mut built = BTreeMap::new();
@@ -50,11 +61,7 @@ pub(super) fn build(
         // Another process may have built it while this one waited.
         if !target.exists() {
             let step = Step {
-                message: format!(
-                    "building {} with Go (all of it: about 7 minutes the first time on two \
-                     cores, cached after)",
-                    program.name()
-                ),
+                message: format!("building {} with Go", program.name()),
                 elapsed: Duration::ZERO,
                 done: Some((done, missing.len())),
             };
@@ -189,18 +196,21 @@ fn build_one(
 }
 
 /// A new folder `<prefix>-<process>-<number>` that only its owner can read.
+///
+/// One left by a process of the same number, before the machine lost power, is passed over.
 pub(super) fn unique_folder(prefix: &Path) -> Result<PathBuf, Error> {
-    use std::os::unix::fs::DirBuilderExt;
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let mut name = prefix.as_os_str().to_owned();
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    name.push(format!("-{}-{number}", std::process::id()));
-    let path = PathBuf::from(name);
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&path)
-        .map_err(Error::system("create", &path))?;
-    Ok(path)
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut name = prefix.as_os_str().to_owned();
+        name.push(format!("-{}-{number}", std::process::id()));
+        let path = PathBuf::from(name);
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::system("create", path)(error)),
+        }
+    }
 }
 
 /// Reports a step when it begins and once a second after that.
