@@ -1,1 +1,2 @@
+//! The command line's entry.
 fn main() {}

@@ -146,3 +146,21 @@ async fn follow_version(client: Client, shared: Arc<Shared>) {
         }
     }
 }
+
+/// Returns when the process is interrupted or told to end.
+pub async fn until_told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for the signal to end");
+            let _ = interrupt.await;
+        }
+    }
+}
