@@ -6,7 +6,7 @@
 
 pub mod control_plane;
 mod example;
-mod install;
+mod groups;
 mod story;
 mod table;
 
@@ -18,7 +18,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::control_plane::{ControlPlane, Lines, Options, Version};
-pub use self::install::{install_crds, node_groups};
+pub use self::groups::node_groups;
 use self::table::Screen;
 use crate::controller::{self, Settings};
 
@@ -50,12 +50,12 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     let control_plane = ControlPlane::start(Options {
         version: sandbox.version,
         progress: Arc::new(Lines::new(std::io::stderr())),
+        crds: crate::api::crds(),
         ..Options::default()
     })
     .await?;
     let ready = started.elapsed();
     let client = Client::try_from(control_plane.config())?;
-    install_crds(&client).await.context("installing the CRDs")?;
     for group in node_groups() {
         group.create(&client).await.with_context(|| format!("making node group {}", group.name))?;
     }

@@ -19,6 +19,7 @@
 mod build;
 mod certificates;
 mod components;
+mod crds;
 mod error;
 mod guard;
 mod locate;
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -62,6 +64,9 @@ pub struct Options {
     pub arguments: Vec<(Program, String)>,
     /// How long the started programs may take to become ready.
     pub ready_within: Duration,
+    /// What is installed before the controllers start. The garbage collector looks for new kinds
+    /// only every 30 seconds, so that what belongs to one installed later goes late.
+    pub crds: Vec<CustomResourceDefinition>,
 }
 
 impl Default for Options {
@@ -74,6 +79,7 @@ impl Default for Options {
             audit: false,
             arguments: Vec::new(),
             ready_within: Duration::from_secs(120),
+            crds: Vec::new(),
         }
     }
 }
@@ -95,6 +101,7 @@ impl ControlPlane {
         let deadline = options.ready_within;
         let progress = Arc::clone(&options.progress);
         let version = options.version;
+        let crds = options.crds.clone();
         let mut processes = blocking(move || {
             let programs = Programs::provide(version, &options.sources, &*options.progress)?;
             Processes::prepare(programs, options.audit, options.arguments)
@@ -115,6 +122,9 @@ impl ControlPlane {
         let client = Client::try_from(config.clone())
             .map_err(|source| Error::Refused { doing: "connect", source })?;
 
+        crds::install(&client, &crds)
+            .await
+            .map_err(|source| Error::Refused { doing: "install the CRDs", source })?;
         tell("starting kube-controller-manager, kube-scheduler and kwok");
         for program in [Program::KubeControllerManager, Program::KubeScheduler, Program::Kwok] {
             processes.run(program)?;
