@@ -147,6 +147,8 @@ pub(super) fn settings(layout: &Layout) -> BTreeMap<&'static str, String> {
                 KWOK,
                 include_str!("stages/node.yaml"),
                 include_str!("stages/pod.yaml"),
+                include_str!("stages/pod-health.yaml"),
+                include_str!("stages/pod-end.yaml"),
             ]
             .join("---\n"),
         ),

@@ -392,7 +392,7 @@ mod tests {
         let go = Some(scratch.go("go1.26.8", &build));
         let cache = scratch.0.join("cache");
         let sources = Sources {
-            cache: cache.clone(),
+            cache: Some(cache.clone()),
             go,
             ..Sources::default()
         };
