@@ -188,7 +188,9 @@ mod tests {
     fn a_group_whose_guard_was_killed_is_ended_all_the_same() {
         let dir = scratch("unguarded");
         let mut group = ProcessGroup::new(&dir).unwrap();
-        group.spawn(Command::new("/bin/sh").args(["-c", "sleep 1000"])).unwrap();
+        group
+            .spawn(Command::new("/bin/sh").args(["-c", "sleep 1000"]))
+            .unwrap();
         group.guard.kill().unwrap();
         group.guard.wait().unwrap();
         group.end();
