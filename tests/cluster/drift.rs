@@ -62,7 +62,8 @@ async fn edited_fields_come_back_and_others_stay() {
         })
         .await;
     }
-    let note = json!({"metadata": {"annotations": {"example.com/note": "mine"}, "labels": {"team": "a"}}});
+    let note =
+        json!({"metadata": {"annotations": {"example.com/note": "mine"}, "labels": {"team": "a"}}});
     place.meddle::<appsv1::Deployment>(&deployment, note).await;
     place.meddle::<appsv1::Deployment>(&deployment, json!({"spec": {"replicas": 5}})).await;
     until("the count is back, the note still there", || async {

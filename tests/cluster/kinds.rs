@@ -30,8 +30,16 @@ async fn the_api_server_takes_all_kinds_without_a_warning() {
     let crds: Vec<Value> = linkspan::api::crds().iter().map(|crd| json!(crd)).collect();
     assert_eq!(crds.len(), 8);
     let list = json!({"apiVersion": "v1", "kind": "List", "items": crds}).to_string();
-    let arguments = ["apply", "--server-side", "--force-conflicts", "--dry-run=server",
-        "--field-manager=test", "--warnings-as-errors", "-f", "-"];
+    let arguments = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--field-manager=test",
+        "--warnings-as-errors",
+        "-f",
+        "-",
+    ];
     let (taken, text) = kubectl(&arguments, &list).await;
     assert!(taken, "{text}");
     assert!(!text.contains("Warning"), "{text}");
@@ -45,15 +53,16 @@ async fn kubectl_lists_all_kinds_by_category_and_by_short_name() {
     place.steady("web", 1, "shop:1").await;
     let (listed, text) = kubectl(&["get", "ecs", "-n", &place.namespace], "").await;
     assert!(listed, "{text}");
-    for word in ["service.ecs.linkspan.dev/web", "taskdefinition.ecs.linkspan.dev/shop", "SteadyState"] {
+    for word in
+        ["service.ecs.linkspan.dev/web", "taskdefinition.ecs.linkspan.dev/shop", "SteadyState"]
+    {
         assert!(text.contains(word), "{word} in {text}");
     }
     for short in ["etd", "etdr", "esvc", "esd", "etask", "erule", "ecp", "ecl"] {
         let (known, text) = kubectl(&["get", short, "-n", &place.namespace], "").await;
         assert!(known, "{short}: {text}");
     }
-    let (explained, text) =
-        kubectl(&["explain", "etd.spec.containerDefinitions.cpu"], "").await;
+    let (explained, text) = kubectl(&["explain", "etd.spec.containerDefinitions.cpu"], "").await;
     assert!(explained && text.contains("CPU units"), "{text}");
 }
 
@@ -101,7 +110,8 @@ async fn whatever_a_person_pastes_is_kept_as_it_is() {
         "metadata": {"name": "nulls", "namespace": place.namespace}, "spec": spec});
     let (created, text) = kubectl(&["create", "-f", "-"], &with_nulls.to_string()).await;
     assert!(created, "{text}");
-    let service = place.service("web", json!({"taskDefinition": "x", "platformVersion": 1.4})).await;
+    let service =
+        place.service("web", json!({"taskDefinition": "x", "platformVersion": 1.4})).await;
     assert_eq!(service.spec.0["desiredCount"], 1, "the one default");
 }
 

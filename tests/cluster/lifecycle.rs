@@ -41,7 +41,9 @@ async fn a_service_starts_with_one_task_and_scales_to_three_to_none_and_to_two()
     assert_eq!(status.deployments[0].rollout_state.as_deref(), Some("COMPLETED"));
     let said: Vec<&str> = status.events.iter().map(|event| event.message.as_str()).collect();
     assert!(said.contains(&"(service web) has reached a steady state."), "{said:?}");
-    assert!(said.iter().any(|message| message.starts_with("(service web) has started 1 tasks: (task ")));
+    assert!(
+        said.iter().any(|message| message.starts_with("(service web) has started 1 tasks: (task "))
+    );
     let budget = &place.children::<policyv1::PodDisruptionBudget>(&service).await[0];
     assert_eq!(budget.spec.clone().unwrap().min_available, Some(IntOrString::Int(1)));
 }
@@ -71,7 +73,11 @@ async fn deleting_a_service_and_its_family_leaves_nothing() {
     place.delete::<Service>("web").await;
     place.gone(&service).await;
     let revisions = place.api::<TaskDefinitionRevision>();
-    assert_eq!(revisions.list(&Default::default()).await.unwrap().items.len(), 1, "the counter stays");
+    assert_eq!(
+        revisions.list(&Default::default()).await.unwrap().items.len(),
+        1,
+        "the counter stays"
+    );
     place.delete::<TaskDefinition>("shop").await;
     until("no revision is left", || async {
         let left = revisions.list(&Default::default()).await.unwrap().items;

@@ -22,7 +22,9 @@ fn relaxed(crd: &CustomResourceDefinition) -> Value {
 async fn install(place: &Place, crd: &Value) {
     let api: Api<CustomResourceDefinition> = Api::all(place.client.clone());
     let name = crd.pointer("/metadata/name").and_then(Value::as_str).unwrap();
-    api.patch(name, &PatchParams::apply("linkspan-sandbox").force(), &Patch::Apply(crd)).await.unwrap();
+    api.patch(name, &PatchParams::apply("linkspan-sandbox").force(), &Patch::Apply(crd))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -62,8 +64,11 @@ async fn an_object_that_cannot_be_read_harms_no_other() {
 
     // A record that cannot be read stops its service, which says so, and no other.
     install(&place, &relaxed(of("ServiceDeployment"))).await;
-    let records: Api<DynamicObject> =
-        Api::namespaced_with(place.client.clone(), &place.namespace, &resource("ServiceDeployment"));
+    let records: Api<DynamicObject> = Api::namespaced_with(
+        place.client.clone(),
+        &place.namespace,
+        &resource("ServiceDeployment"),
+    );
     let bad = place.api::<linkspan::api::Service>().get("bad").await.unwrap();
     let record = place.records(&bad).await.remove(0).metadata.name.unwrap();
     let broken = json!({"spec": {"sequence": "first"}});

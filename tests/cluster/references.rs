@@ -86,7 +86,8 @@ async fn a_wrong_task_definition_registers_nothing_and_rolls_nothing() {
     wrong["memory"] = json!("5120");
     place.apply::<TaskDefinition>("shop", wrong).await;
     let message = until("the task definition is refused", || async {
-        let status = place.api::<TaskDefinition>().get("shop").await.unwrap().status.unwrap_or_default();
+        let status =
+            place.api::<TaskDefinition>().get("shop").await.unwrap().status.unwrap_or_default();
         let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
         match ready {
             Some(ready) if ready.reason == "InvalidSpec" => Ok(ready.message.clone()),

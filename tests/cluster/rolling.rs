@@ -69,7 +69,12 @@ async fn a_pinned_revision_stays_while_the_family_moves_on() {
     let place = Place::new("pinned").await;
     place.task_definition("shop", "example/shop:1").await;
     place.service("pinned", json!({"taskDefinition": "shop:1"})).await;
-    place.service("follows", json!({"taskDefinition": "arn:aws:ecs:eu-west-1:1:task-definition/shop"})).await;
+    place
+        .service(
+            "follows",
+            json!({"taskDefinition": "arn:aws:ecs:eu-west-1:1:task-definition/shop"}),
+        )
+        .await;
     place.steady("pinned", 1, "shop:1").await;
     place.steady("follows", 1, "shop:1").await;
     place.task_definition("shop", "example/shop:2").await;
@@ -206,6 +211,8 @@ async fn a_task_that_cannot_be_placed_is_said_in_ecs_words() {
     assert!(message.contains("Insufficient cpu"), "{message}");
     let service = place.api::<Service>().get("web").await.unwrap();
     let said = &status_of(&service).events[0].message;
-    assert!(said.starts_with("(service web) was unable to place a task because no container instance"));
+    assert!(
+        said.starts_with("(service web) was unable to place a task because no container instance")
+    );
     assert_eq!(ready(&service).unwrap().0, "UnableToPlaceTask");
 }

@@ -266,7 +266,8 @@ impl Place {
             + Debug
             + DeserializeOwned,
     {
-        let meddler = PatchParams { field_manager: Some("meddler".into()), ..PatchParams::default() };
+        let meddler =
+            PatchParams { field_manager: Some("meddler".into()), ..PatchParams::default() };
         self.api::<K>().patch(name, &meddler, &Patch::Merge(&patch)).await.unwrap();
     }
 }

@@ -136,7 +136,14 @@ pub(super) fn settings(layout: &Layout) -> BTreeMap<&'static str, String> {
         ("scheduler.yaml", scheduler(&layout.file("scheduler.kubeconfig"))),
         (
             "kwok.yaml",
-            [KWOK, include_str!("stages/node.yaml"), include_str!("stages/pod.yaml")].join("---\n"),
+            [
+                KWOK,
+                include_str!("stages/node.yaml"),
+                include_str!("stages/pod.yaml"),
+                include_str!("stages/pod-health.yaml"),
+                include_str!("stages/pod-end.yaml"),
+            ]
+            .join("---\n"),
         ),
     ])
 }

@@ -8,22 +8,25 @@
 //!
 //! # Guarantees
 //! - No moment without a guard: it watches before the first process joins the group.
-//! - The number of the group stays ours: its leader, the anchor, is a shell that only waits, and
-//!   it is not waited for before the guard has done its work.
+//! - The number of the group is ours before anything joins it: its leader, the anchor, is a shell
+//!   that only waits. No other process can get that number while the group has a member.
 //! - No process of the group holds our end of the pipe: Rust opens pipes close-on-exec.
 //! - A Ctrl-C in the terminal reaches neither guard nor group: both are groups of their own.
 //!
 //! # Caveats
 //! - What a process of the group starts in yet another group or session is not ended. None does.
 //! - The processes are killed, not asked to stop: nothing of theirs is worth keeping.
-//! - The guard itself must live: who kills it by hand gets the group's end by hand as well.
+//! - The guard itself must live to see a SIGKILL. Where somebody has ended it, we still end the
+//!   group ourselves when we can.
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Waits for the end of its input, then kills group `$1` until nothing of it is left, at most 5 s
 /// (a killed process nobody has waited for yet still counts as left), and removes folder `$2`.
@@ -47,6 +50,7 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// A folder and a group of processes that end with this process.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
+    dir: PathBuf,
     group: i32,
     anchor: Child,
     guard: Child,
@@ -62,7 +66,7 @@ impl ProcessGroup {
         let group = i32::try_from(anchor.id()).map_err(io::Error::other)?;
         let mut guard = shell(GUARD).arg(group.to_string()).arg(dir).spawn()?;
         let pipe = guard.stdin.take();
-        Ok(Self { group, anchor, guard, pipe, children: Vec::new() })
+        Ok(Self { dir: dir.to_owned(), group, anchor, guard, pipe, children: Vec::new() })
     }
 
     /// The number of the group, as `kill` takes it with a minus sign.
@@ -90,15 +94,28 @@ impl ProcessGroup {
         let started = Instant::now();
         while started.elapsed() < END_WITHIN {
             // Waiting for a killed process is what lets the guard see it gone.
-            for child in &mut self.children {
-                let _ = child.try_wait();
+            self.wait();
+            match self.guard.try_wait() {
+                Ok(None) => thread::sleep(Duration::from_millis(10)),
+                Ok(Some(status)) if status.success() => return,
+                _ => break,
             }
-            let _ = self.anchor.try_wait();
-            if !matches!(self.guard.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
         }
+        self.end_without_guard();
+    }
+
+    fn wait(&mut self) {
+        for child in self.children.iter_mut().chain([&mut self.anchor]) {
+            let _ = child.try_wait();
+        }
+    }
+
+    fn end_without_guard(&mut self) {
+        if let Some(group) = Pid::from_raw(self.group) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        self.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -123,8 +140,6 @@ fn shell(script: &str) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
@@ -152,6 +167,21 @@ mod tests {
         assert!(alive(group.id()));
         group.end();
         assert!(!alive(group.id()));
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_group_whose_guard_was_killed_is_ended_all_the_same() {
+        let dir = scratch("unguarded");
+        let mut group = ProcessGroup::new(&dir).unwrap();
+        group.spawn(Command::new("/bin/sh").args(["-c", "sleep 1000"])).unwrap();
+        group.guard.kill().unwrap();
+        group.guard.wait().unwrap();
+        group.end();
+        while alive(group.id()) {
+            group.wait();
+            thread::sleep(Duration::from_millis(5));
+        }
         assert!(!dir.exists());
     }
 

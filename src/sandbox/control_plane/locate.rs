@@ -17,7 +17,7 @@ use super::modules::{ModuleSet, Program};
 use super::progress::{Progress, Step};
 use super::version::{Version, minor_of};
 
-/// Where programs are looked for, and what builds them.
+/// Where programs are looked for, and what builds them. Paths are absolute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// The folder of `KUBEBUILDER_ASSETS`.
@@ -55,13 +55,17 @@ impl Sources {
     }
 }
 
-/// A path in the environment; one that is empty says nothing.
+/// A path in the environment, made absolute: programs run in other folders than this process. One
+/// that is empty says nothing.
 fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    std::path::absolute(value).ok()
 }
 
 fn go_on(path: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(path).map(|folder| folder.join("go")).find(|go| is_program(go))
+    let go =
+        std::env::split_paths(path).map(|folder| folder.join("go")).find(|go| is_program(go))?;
+    std::path::absolute(go).ok()
 }
 
 /// Where each program is.
@@ -346,7 +350,7 @@ mod tests {
         );
         let go = Some(scratch.go("go1.26.8", &build));
         let cache = scratch.0.join("cache");
-        let sources = Sources { cache: cache.clone(), go, ..Sources::default() };
+        let sources = Sources { cache: Some(cache.clone()), go, ..Sources::default() };
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| Programs::provide(Version::V1_36, &sources, &Silent).unwrap());

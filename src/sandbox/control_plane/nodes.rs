@@ -1,9 +1,9 @@
 //! Which nodes does a sandbox have?
 //!
 //! [`NodeGroup`]s in, [`corev1::Node`]s out, spread evenly over their zones. They have no kubelet:
-//! kwok renews their leases and plays their pods by the stages in `stages/node.yaml` and
-//! `stages/pod.yaml`, whose comments say which annotations and images make a pod slow, unhealthy,
-//! crash or exit. This file never decides where a pod runs.
+//! kwok renews their leases and plays their pods by the stages in `stages/`. The comments at the
+//! top of `stages/node.yaml` and `stages/pod.yaml` say which annotations and images make a node
+//! fail, or a pod slow, unhealthy, crash or exit. This file never decides where a pod runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -43,7 +43,10 @@ impl Processes {
         audit: bool,
         further: Vec<(Program, String)>,
     ) -> Result<Self, Error> {
-        let dir = unique_folder(&std::env::temp_dir().join("linkspan"))?;
+        let temporary = std::env::temp_dir();
+        let temporary =
+            std::path::absolute(&temporary).map_err(Error::system("find", &temporary))?;
+        let dir = unique_folder(&temporary.join("linkspan"))?;
         let group = ProcessGroup::new(&dir).map_err(Error::system("start", "/bin/sh"))?;
         let layout = Layout { dir };
         let secrets = Secrets::new()?;
