@@ -106,9 +106,7 @@ fn json_of(mut object: DynamicObject) -> Value {
 
 fn status_body(key: &ObjectKey, uid: &str, status: &Value) -> Value {
     let (api_version, kind) = key.kind.type_meta();
-    let mut metadata = json!({"name": key.name, "uid": uid});
-    if !key.namespace.is_empty() {
-        metadata["namespace"] = key.namespace.clone().into();
-    }
+    let namespace = Some(&key.namespace).filter(|namespace| !namespace.is_empty());
+    let metadata = json!({"name": key.name, "namespace": namespace, "uid": uid});
     json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "status": status})
 }

@@ -21,7 +21,7 @@ pub(super) fn jittered(duration: Duration, key: &ObjectKey) -> Duration {
     let digits = sha256_hex(&[&key.to_string()]);
     let share =
         digits.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();
-    duration - duration.mul_f64(f64::from(share) / f64::from(0xffff_u32) / 10.0)
+    duration.saturating_sub(duration.mul_f64(f64::from(share) / f64::from(0xffff_u32) / 10.0))
 }
 
 #[cfg(test)]

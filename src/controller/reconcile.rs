@@ -69,7 +69,7 @@ async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
     }
     for note in &plan.notes {
         if let Some((uid, _)) = shared.read().identity(key) {
-            shared.recorder.say(key, &uid, note);
+            shared.recorder.say(key, &uid, note, now());
         }
     }
     Outcome::Done { later: None }
@@ -155,7 +155,7 @@ async fn tell_of_rejection(shared: &Shared, key: &ObjectKey, rejection: Rejectio
         Ok(()) => {
             let Some((uid, _)) = shared.read().identity(key) else { return };
             for note in &plan.notes {
-                shared.recorder.say(key, &uid, note);
+                shared.recorder.say(key, &uid, note, now());
             }
         }
         Err(error) => tracing::warn!(object = %key, %error, "the refusal could not be reported"),

@@ -26,7 +26,7 @@ impl Screen {
 
     /// Prints a line, below everything before it.
     pub(super) fn say(&mut self, line: &str) {
-        self.print(&format!("{line}\n"));
+        Self::print(&format!("{line}\n"));
         self.shown.clear();
     }
 
@@ -54,12 +54,12 @@ impl Screen {
         let up = self.shown.lines().count();
         // Up to where the last drawing began, and clear from there.
         let over = if up > 0 { format!("\x1b[{up}A\x1b[J") } else { String::new() };
-        self.print(&format!("{over}{tables}"));
+        Self::print(&format!("{over}{tables}"));
         self.shown = tables;
         Ok(())
     }
 
-    fn print(&self, text: &str) {
+    fn print(text: &str) {
         let mut out = std::io::stdout().lock();
         // Nobody reading is no reason to stop.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -100,19 +100,20 @@ impl World {
                 let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
                     (crate::names::sha256_hex(&[&object.key.to_string()]), None)
                 });
-                let meta = &mut body["metadata"];
-                meta["uid"] = uid.into();
-                meta["generation"] = generation.unwrap_or(1).into();
+                if let Some(meta) = body.get_mut("metadata") {
+                    set(meta, "uid", uid.into());
+                    set(meta, "generation", generation.unwrap_or(1).into());
+                }
                 if matches!(write, Write::Apply(_))
                     && let Some(status) = self.status(&object.key)
                 {
-                    body["status"] = status;
+                    set(&mut body, "status", status);
                 }
                 self.put(object.key.kind, body)
             }
             Write::Status { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };
-                body["status"] = status.clone();
+                set(&mut body, "status", status.clone());
                 self.put(key.kind, body)
             }
             Write::Delete { key, uid } => {
@@ -170,6 +171,13 @@ impl World {
                 minor_version(&info.kubelet_version)
             })
             .fold(server, u32::min)
+    }
+}
+
+/// Sets a member of a JSON object.
+fn set(object: &mut Value, member: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(member.to_owned(), value);
     }
 }
 

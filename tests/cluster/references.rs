@@ -44,8 +44,8 @@ async fn a_wrong_service_says_which_field_and_rule_and_changes_no_child() {
             ["deploymentConfiguration.minimumHealthyPercent is 150", "0 to 100"],
         ),
         (
-            json!({"taskDefinition": "shop", "desiredCount": 5, "loadBalancers": {"containerName": "app"}}),
-            ["loadBalancers", "a list of objects"],
+            json!({"taskDefinition": "shop", "desiredCount": 5, "loadBalancers": [{"containerName": "web", "containerPort": 80}]}),
+            ["loadBalancers[0].containerName is `web`", "it has app"],
         ),
         (
             json!({"taskDefinition": "shop", "desiredCount": 5, "launchType": "Fargate"}),

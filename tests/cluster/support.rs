@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 /// How long a condition may take to come true.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The Kubernetes that the tests run on: `LINKSPAN_KUBERNETES`, else the newest.
-pub fn version() -> Version {
+pub(crate) fn version() -> Version {
     match std::env::var("LINKSPAN_KUBERNETES") {
         Ok(written) => written.parse().expect("LINKSPAN_KUBERNETES is 1.33 or 1.36"),
         Err(_) => Version::default(),
@@ -42,7 +42,7 @@ fn options() -> Options {
 }
 
 /// A control plane of a test's own, with nodes and without an operator.
-pub async fn own_control_plane() -> ControlPlane {
+pub(crate) async fn own_control_plane() -> ControlPlane {
     let control_plane = ControlPlane::start(options()).await.expect("a control plane");
     with_nodes(&control_plane).await;
     control_plane
@@ -56,13 +56,13 @@ async fn with_nodes(control_plane: &ControlPlane) {
 }
 
 /// An operator on a thread of its own, so that it outlives the runtime of any one test.
-pub struct Operator {
+pub(crate) struct Operator {
     stop: CancellationToken,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl Operator {
-    pub fn start(control_plane: &ControlPlane) -> Self {
+    pub(crate) fn start(control_plane: &ControlPlane) -> Self {
         let (config, stop) = (control_plane.config(), CancellationToken::new());
         let told = stop.clone();
         let thread = std::thread::spawn(move || {
@@ -79,14 +79,14 @@ impl Operator {
         Self { stop, thread }
     }
 
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.cancel();
         self.thread.join().expect("the operator ends well");
     }
 }
 
 /// The shared control plane, its operator running.
-pub async fn shared() -> &'static ControlPlane {
+pub(crate) async fn shared() -> &'static ControlPlane {
     static PREPARED: OnceCell<()> = OnceCell::const_new();
     if let Ok(filter) = std::env::var("LINKSPAN_LOG") {
         let _ = controller::start_logging(controller::LogFormat::Human, &filter);
@@ -102,24 +102,24 @@ pub async fn shared() -> &'static ControlPlane {
 }
 
 /// A namespace to work in.
-pub struct Place {
-    pub client: Client,
-    pub namespace: String,
+pub(crate) struct Place {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
 }
 
 impl Place {
     /// A namespace of the shared control plane.
-    pub async fn new(prefix: &str) -> Self {
+    pub(crate) async fn new(prefix: &str) -> Self {
         Self::of(shared().await, prefix).await
     }
 
-    pub async fn of(control_plane: &ControlPlane, prefix: &str) -> Self {
+    pub(crate) async fn of(control_plane: &ControlPlane, prefix: &str) -> Self {
         let client = Client::try_from(control_plane.config()).unwrap();
         let namespace = control_plane.namespace(&client, prefix).await.unwrap();
         Self { client, namespace }
     }
 
-    pub fn api<K>(&self) -> Api<K>
+    pub(crate) fn api<K>(&self) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
@@ -127,7 +127,7 @@ impl Place {
     }
 
     /// Applies a spec as a user does.
-    pub async fn apply<K>(&self, name: &str, spec: Value) -> K
+    pub(crate) async fn apply<K>(&self, name: &str, spec: Value) -> K
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -137,7 +137,7 @@ impl Place {
         self.try_apply(name, spec).await.unwrap()
     }
 
-    pub async fn try_apply<K>(&self, name: &str, spec: Value) -> Result<K, kube::Error>
+    pub(crate) async fn try_apply<K>(&self, name: &str, spec: Value) -> Result<K, kube::Error>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -153,23 +153,23 @@ impl Place {
     }
 
     /// Applies a task definition of one healthy container.
-    pub async fn task_definition(&self, family: &str, image: &str) {
+    pub(crate) async fn task_definition(&self, family: &str, image: &str) {
         self.apply::<TaskDefinition>(family, task_definition(image)).await;
     }
 
     /// Applies a service that follows a family.
-    pub async fn service(&self, name: &str, spec: Value) -> Service {
+    pub(crate) async fn service(&self, name: &str, spec: Value) -> Service {
         self.apply(name, spec).await
     }
 
-    pub async fn scale(&self, name: &str, count: i32) {
+    pub(crate) async fn scale(&self, name: &str, count: i32) {
         let body = json!({"spec": {"replicas": count}});
         let api = self.api::<Service>();
         api.patch_scale(name, &PatchParams::default(), &Patch::Merge(&body)).await.unwrap();
     }
 
     /// Waits until the service is steady: its generation observed, Ready, and so many tasks.
-    pub async fn steady(&self, name: &str, tasks: i32, task_definition: &str) -> Service {
+    pub(crate) async fn steady(&self, name: &str, tasks: i32, task_definition: &str) -> Service {
         self.service_when(name, &format!("{tasks} tasks of {task_definition}"), |service| {
             let status = status_of(service);
             status.observed_generation == service.metadata.generation
@@ -181,14 +181,14 @@ impl Place {
     }
 
     /// Waits until a service's condition Ready has a reason.
-    pub async fn reason(&self, name: &str, reason: &str) -> String {
+    pub(crate) async fn reason(&self, name: &str, reason: &str) -> String {
         let service = self
             .service_when(name, reason, |service| ready(service).is_some_and(|r| r.0 == reason))
             .await;
         ready(&service).unwrap().1
     }
 
-    pub async fn service_when(
+    pub(crate) async fn service_when(
         &self,
         name: &str,
         what: &str,
@@ -196,27 +196,31 @@ impl Place {
     ) -> Service {
         let api = self.api::<Service>();
         until(&format!("service {name}: {what}"), || async {
-            let service = api.get(name).await.unwrap();
-            if is_so(&service) { Ok(service) } else { Err(json!(service.status).to_string()) }
+            match api.get(name).await {
+                Ok(service) if is_so(&service) => Ok(service),
+                Ok(service) => Err(json!(service.status).to_string()),
+                // Its status may not be readable, until the operator has mended it.
+                Err(error) => Err(error.to_string()),
+            }
         })
         .await
     }
 
     /// The one Deployment of a service.
-    pub async fn deployment(&self, service: &Service) -> appsv1::Deployment {
+    pub(crate) async fn deployment(&self, service: &Service) -> appsv1::Deployment {
         let mut found = self.children::<appsv1::Deployment>(service).await;
         assert_eq!(found.len(), 1, "one Deployment");
         found.remove(0)
     }
 
     /// The records of a service, oldest first.
-    pub async fn records(&self, service: &Service) -> Vec<ServiceDeployment> {
+    pub(crate) async fn records(&self, service: &Service) -> Vec<ServiceDeployment> {
         let mut records = self.children::<ServiceDeployment>(service).await;
         records.sort_by_key(|record| record.spec.sequence);
         records
     }
 
-    pub async fn children<K>(&self, service: &Service) -> Vec<K>
+    pub(crate) async fn children<K>(&self, service: &Service) -> Vec<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -229,7 +233,7 @@ impl Place {
     }
 
     /// Everything that stands for a service, as `kind name`.
-    pub async fn everything(&self, service: &Service) -> Vec<String> {
+    pub(crate) async fn everything(&self, service: &Service) -> Vec<String> {
         let mut all = Vec::new();
         all.extend(named(&self.children::<appsv1::Deployment>(service).await));
         all.extend(named(&self.children::<appsv1::ReplicaSet>(service).await));
@@ -240,7 +244,7 @@ impl Place {
         all
     }
 
-    pub async fn gone(&self, service: &Service) {
+    pub(crate) async fn gone(&self, service: &Service) {
         until("nothing of the service is left", || async {
             let left = self.everything(service).await;
             if left.is_empty() { Ok(()) } else { Err(left.join(", ")) }
@@ -248,7 +252,7 @@ impl Place {
         .await;
     }
 
-    pub async fn delete<K>(&self, name: &str)
+    pub(crate) async fn delete<K>(&self, name: &str)
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -259,7 +263,7 @@ impl Place {
     }
 
     /// Changes an object behind the operator's back.
-    pub async fn meddle<K>(&self, name: &str, patch: Value)
+    pub(crate) async fn meddle<K>(&self, name: &str, patch: Value)
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -276,12 +280,12 @@ fn named<K: Resource<DynamicType = ()>>(objects: &[K]) -> Vec<String> {
     objects.iter().map(|object| format!("{} {}", K::kind(&()), object.name_any())).collect()
 }
 
-pub fn status_of(service: &Service) -> linkspan::api::ServiceStatus {
+pub(crate) fn status_of(service: &Service) -> linkspan::api::ServiceStatus {
     service.status.clone().unwrap_or_default()
 }
 
 /// Reason and message of the condition Ready.
-pub fn ready(service: &Service) -> Option<(String, String)> {
+pub(crate) fn ready(service: &Service) -> Option<(String, String)> {
     status_of(service)
         .conditions
         .into_iter()
@@ -291,7 +295,7 @@ pub fn ready(service: &Service) -> Option<(String, String)> {
 
 /// A task definition of one container with a health check, which spares tests the 40 seconds that
 /// ECS waits without one.
-pub fn task_definition(image: &str) -> Value {
+pub(crate) fn task_definition(image: &str) -> Value {
     json!({
         "cpu": "256", "memory": "512",
         "containerDefinitions": [{
@@ -303,7 +307,7 @@ pub fn task_definition(image: &str) -> Value {
 }
 
 /// Waits until something is so; if it does not come, says how things stood last.
-pub async fn until<T, F, R>(what: &str, look: F) -> T
+pub(crate) async fn until<T, F, R>(what: &str, look: F) -> T
 where
     F: Fn() -> R,
     R: Future<Output = Result<T, String>>,

@@ -1,5 +1,6 @@
 //! How does a service stand? Its status as DescribeServices has it, and its conditions.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -14,7 +15,7 @@ use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceSta
 use crate::names;
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
 use crate::plan::finding::{Finding, Findings};
-use crate::plan::{Moment, Note, Plan, Write};
+use crate::plan::{self, Moment, Note, Plan};
 
 /// How many deployments a status shows.
 const MOST_DEPLOYMENTS: usize = 10;
@@ -113,10 +114,12 @@ fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desir
     let seen = observed.seen();
     let mut message = format!("{} of {desired} tasks are healthy", seen.available.min(desired));
     if newest.spec.min_ready_seconds > 0 && seen.updated > 0 {
-        message.push_str(&format!(
+        // Writing to a string cannot fail.
+        let _ = write!(
+            message,
             "; without a health check, a task counts as healthy {} seconds after it runs",
             newest.spec.min_ready_seconds
-        ));
+        );
     }
     match step.held {
         Some(Held::UntilRolled) => {
@@ -133,7 +136,7 @@ fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desir
 /// Writes the status, where it has changed, and says what happened.
 pub(super) fn report(
     observed: &Observed,
-    situation: Situation<'_>,
+    situation: &Situation<'_>,
     findings: &Findings,
     moment: &Moment,
     plan: &mut Plan,
@@ -154,7 +157,7 @@ pub(super) fn report(
         running_count: counts.running,
         pending_count: counts.pending,
         selector: Some(selector(observed)),
-        deployments: deployments(observed, &situation, &before, moment),
+        deployments: deployments(observed, situation, &before),
         events: Vec::new(),
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };
@@ -182,7 +185,7 @@ fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, pla
     let urgent = before.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         != after.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         || before.observed_generation != after.observed_generation;
-    plan.writes.push(Write::Status {
+    plan.writes.push(plan::Write::Status {
         key: observed.key.clone(),
         uid: observed.uid.clone(),
         status: json!(after),
@@ -223,16 +226,13 @@ fn deployments(
     observed: &Observed,
     situation: &Situation<'_>,
     before: &ServiceStatus,
-    moment: &Moment,
 ) -> Vec<Deployment> {
     let newest = situation.newest.map(|record| record.spec.sequence);
     let mut shown: Vec<Deployment> = observed
         .records
         .iter()
         .rev()
-        .map(|record| {
-            deployment(observed, situation, record, Some(record.spec.sequence) == newest, moment)
-        })
+        .map(|record| deployment(observed, situation, record, Some(record.spec.sequence) == newest))
         .collect();
     for earlier in &before.deployments {
         if !shown.iter().any(|deployment| deployment.id == earlier.id) {
@@ -254,7 +254,6 @@ fn deployment(
     situation: &Situation<'_>,
     record: &ServiceDeployment,
     is_newest: bool,
-    _moment: &Moment,
 ) -> Deployment {
     let sequence = record.spec.sequence;
     let id = names::deployment_id(&observed.uid, sequence);

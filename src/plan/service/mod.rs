@@ -60,7 +60,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
 
     if let Some(obstacle) = obstacle_to_all(&observed, &findings) {
         let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, situation, &findings, moment, &mut plan);
+        assess::report(&observed, &situation, &findings, moment, &mut plan);
         return plan;
     }
     if let Some(restored) = record::restored(&observed) {
@@ -92,10 +92,14 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             )
         });
         let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, situation, &findings, moment, &mut plan);
+        assess::report(&observed, &situation, &findings, moment, &mut plan);
         return plan;
     };
-    let waits = plan.waiting.is_some() || !plan.writes.is_empty();
+    // Soon there is a newer record. Until then the workload stays as it is: a count that was applied
+    // with a new template goes in with it, and starts no task of the old one.
+    let waits = plan.waiting.is_some()
+        || !plan.writes.is_empty()
+        || obstacle.as_ref().is_some_and(|obstacle| obstacle.passes);
     deploy(&observed, &settings, &newest, obstacle, &findings, moment, waits, &mut plan);
     plan
 }
@@ -125,9 +129,8 @@ fn deploy(
         let Some(mut intent) = intent else { return };
         diff::seal(&mut intent.body);
         match standing {
-            Standing::Absent => plan.writes.push(Write::Apply(intent)),
             Standing::Ours(found) if diff::is_met(&intent.body, found) => {}
-            Standing::Ours(_) => plan.writes.push(Write::Apply(intent)),
+            Standing::Absent | Standing::Ours(_) => plan.writes.push(Write::Apply(intent)),
             Standing::Dying => {
                 let message = format!("{} of a deleted service is still being removed", intent.key);
                 obstacle = Some(Obstacle::passing(Reason::WaitingForDeletion, message));
@@ -144,7 +147,9 @@ fn deploy(
     };
     child(&observed.endpoints, endpoints::build(observed, newest), plan);
     child(&observed.disruption_budget, Some(disruption_budget::build(observed, settings)), plan);
-    child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+    if !waits {
+        child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+    }
     // What is no longer wanted goes last.
     if let Some(surplus) = endpoints::surplus(observed, newest) {
         plan.writes.push(surplus);
@@ -163,7 +168,7 @@ fn deploy(
         Some(obstacle) => situation.with(obstacle),
         None => situation,
     };
-    assess::report(observed, situation, findings, moment, plan);
+    assess::report(observed, &situation, findings, moment, plan);
 }
 
 /// What keeps every child as it is.

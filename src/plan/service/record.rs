@@ -233,8 +233,9 @@ pub(super) fn annotation_of(record: &ServiceDeployment) -> String {
 pub(super) fn restored(observed: &Observed) -> Option<Object> {
     let deployment = observed.deployment()?;
     let mut spec = annotated_record(deployment)?;
-    spec["template"] = template_of(deployment)?;
-    spec["cause"] = json!(Cause::Restored);
+    let members = spec.as_object_mut()?;
+    members.insert("template".to_owned(), template_of(deployment)?);
+    members.insert("cause".to_owned(), json!(Cause::Restored));
     let spec: ServiceDeploymentSpec = serde_json::from_value(spec).ok()?;
     let newest = observed.newest().map_or(0, |record| record.spec.sequence);
     (spec.service.uid == observed.uid && spec.sequence > newest).then(|| object(observed, spec))

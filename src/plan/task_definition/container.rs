@@ -17,6 +17,7 @@ const MOST_CONTAINERS: usize = 10;
 const LEAST_MEMORY: i64 = 6;
 
 /// A container whose every rule is checked and every default filled in.
+#[allow(clippy::struct_excessive_bools, reason = "ECS's own flags, under ECS's own names")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Container {
     /// Its ECS name.
