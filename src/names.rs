@@ -79,7 +79,8 @@ fn digest(parts: &[&str]) -> [u8; 32] {
 
 /// The whole digest of the parts, as 64 hexadecimal digits.
 pub fn sha256_hex(parts: &[&str]) -> String {
-    digest(parts).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+    digest(parts).iter().flat_map(digits).flatten().collect()
 }
 
 /// A name as a DNS label of at most `max` characters that starts with a letter.

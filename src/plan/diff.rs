@@ -4,7 +4,7 @@
 //! intent. The values tell that nobody changed one of our fields; the hash tells that we took none
 //! away since. Fields that others own, and those that the API server fills in, are not looked at.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::names::{annotation, sha256_hex};
 
@@ -24,8 +24,7 @@ const LIST_KEYS: &[&[&str]] = &[
 pub fn seal(body: &mut Value) {
     let hash = intent_hash(body);
     if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-        let annotations =
-            meta.entry("annotations").or_insert_with(|| Value::Object(Default::default()));
+        let annotations = meta.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
         if let Some(annotations) = annotations.as_object_mut() {
             annotations.insert(annotation::INTENT.to_owned(), hash.into());
         }

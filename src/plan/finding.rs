@@ -1,6 +1,6 @@
 //! What is there to say about a user's input? One finding per place.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,10 +93,8 @@ pub fn in_one_line<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Strin
     let all: Vec<String> = findings.into_iter().map(ToString::to_string).collect();
     let mut line = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if all.len() > SHOWN {
-        line.push_str(&format!(
-            "; and {} more (`linkspan render` lists them all)",
-            all.len() - SHOWN
-        ));
+        let more = all.len() - SHOWN;
+        let _ = write!(line, "; and {more} more (`linkspan render` lists them all)");
     }
     line
 }

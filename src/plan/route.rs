@@ -52,9 +52,9 @@ fn related<K: Shelved>(world: &World, index: &Index) -> Vec<ObjectKey> {
             }
             roots
         }
-        // The next in line for a name.
-        (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_)) => services(world, index),
-        (Kind::ServiceDeployment, Index::Service(_)) => services(world, index),
+        // The next in line for a name; and whose record it is.
+        (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_))
+        | (Kind::ServiceDeployment, Index::Service(_)) => services(world, index),
         _ => Vec::new(),
     }
 }

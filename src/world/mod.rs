@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use key::{Kind, ObjectKey};
 pub use object::Object;
+pub(crate) use object::set;
 pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 
 use crate::api;
@@ -100,19 +101,18 @@ impl World {
                 let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
                     (crate::names::sha256_hex(&[&object.key.to_string()]), None)
                 });
-                let meta = &mut body["metadata"];
-                meta["uid"] = uid.into();
-                meta["generation"] = generation.unwrap_or(1).into();
+                set(&mut body, &["metadata", "uid"], uid);
+                set(&mut body, &["metadata", "generation"], generation.unwrap_or(1));
                 if matches!(write, Write::Apply(_))
                     && let Some(status) = self.status(&object.key)
                 {
-                    body["status"] = status;
+                    set(&mut body, &["status"], status);
                 }
                 self.put(object.key.kind, body)
             }
             Write::Status { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };
-                body["status"] = status.clone();
+                set(&mut body, &["status"], status.clone());
                 self.put(key.kind, body)
             }
             Write::Delete { key, uid } => {

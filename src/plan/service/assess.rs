@@ -1,5 +1,6 @@
 //! How does a service stand? Its status as DescribeServices has it, and its conditions.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -13,7 +14,7 @@ use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::names;
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
-use crate::plan::finding::{Finding, Findings};
+use crate::plan::finding::Findings;
 use crate::plan::{Moment, Note, Plan, Write};
 
 /// How many deployments a status shows.
@@ -113,10 +114,11 @@ fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desir
     let seen = observed.seen();
     let mut message = format!("{} of {desired} tasks are healthy", seen.available.min(desired));
     if newest.spec.min_ready_seconds > 0 && seen.updated > 0 {
-        message.push_str(&format!(
-            "; without a health check, a task counts as healthy {} seconds after it runs",
-            newest.spec.min_ready_seconds
-        ));
+        let seconds = newest.spec.min_ready_seconds;
+        let _ = write!(
+            message,
+            "; without a health check, a task counts as healthy {seconds} seconds after it runs"
+        );
     }
     match step.held {
         Some(Held::UntilRolled) => {
@@ -133,7 +135,7 @@ fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desir
 /// Writes the status, where it has changed, and says what happened.
 pub(super) fn report(
     observed: &Observed,
-    situation: Situation<'_>,
+    situation: &Situation<'_>,
     findings: &Findings,
     moment: &Moment,
     plan: &mut Plan,
@@ -142,8 +144,7 @@ pub(super) fn report(
     let before = service.status.clone().unwrap_or_default();
     let counts = tasks::count(observed.pods.iter());
     let mut assessments = progress(situation.outcome, situation.reason, &situation.message);
-    let differing: Vec<&Finding> = findings.0.iter().collect();
-    assessments.push(fully_supported(differing));
+    assessments.push(fully_supported(&findings.0));
     let generation = service.metadata.generation;
     let mut after = ServiceStatus {
         observed_generation: generation,
@@ -154,7 +155,7 @@ pub(super) fn report(
         running_count: counts.running,
         pending_count: counts.pending,
         selector: Some(selector(observed)),
-        deployments: deployments(observed, &situation, &before, moment),
+        deployments: deployments(observed, situation, &before, moment),
         events: Vec::new(),
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };

@@ -18,10 +18,10 @@ mod workload;
 use jiff::{SignedDuration, Timestamp};
 
 use self::assess::Situation;
-use self::observed::{Observed, Standing};
+use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::finding::{Findings, in_one_line};
-use super::{Moment, Plan, Rejection, Waiting, Write, diff};
+use super::{Moment, Plan, Rejection, Waiting, Write, diff, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::world::{Object, ObjectKey, World};
 
@@ -60,7 +60,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
 
     if let Some(obstacle) = obstacle_to_all(&observed, &findings) {
         let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, situation, &findings, moment, &mut plan);
+        assess::report(&observed, &situation, &findings, moment, &mut plan);
         return plan;
     }
     if let Some(restored) = record::restored(&observed) {
@@ -92,12 +92,26 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             )
         });
         let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, situation, &findings, moment, &mut plan);
+        assess::report(&observed, &situation, &findings, moment, &mut plan);
         return plan;
     };
     let waits = plan.waiting.is_some() || !plan.writes.is_empty();
     deploy(&observed, &settings, &newest, obstacle, &findings, moment, waits, &mut plan);
     plan
+}
+
+/// What there is to say about a Service's spec, with what it demands of the task definition that it
+/// names, where that is there: what [`plan`](crate::plan::plan) acts on, for who shows it with places.
+pub fn findings(world: &World, key: &ObjectKey) -> Findings {
+    let mut findings = Findings::default();
+    let Some(observed) = Observed::of(world, key) else { return findings };
+    let spec = &observed.service.spec.0;
+    resolve::settings(spec, &observed.name, &mut findings);
+    if let Named::Revision { spec: revision, .. } = &observed.task_definition {
+        let task = task_definition::resolve(&revision.spec.0, None, &mut Findings::default());
+        resolve::demands(spec, &task, &mut findings);
+    }
+    findings
 }
 
 /// Brings the children to what the newest record says, and reports.
@@ -125,9 +139,8 @@ fn deploy(
         let Some(mut intent) = intent else { return };
         diff::seal(&mut intent.body);
         match standing {
-            Standing::Absent => plan.writes.push(Write::Apply(intent)),
             Standing::Ours(found) if diff::is_met(&intent.body, found) => {}
-            Standing::Ours(_) => plan.writes.push(Write::Apply(intent)),
+            Standing::Absent | Standing::Ours(_) => plan.writes.push(Write::Apply(intent)),
             Standing::Dying => {
                 let message = format!("{} of a deleted service is still being removed", intent.key);
                 obstacle = Some(Obstacle::passing(Reason::WaitingForDeletion, message));
@@ -163,7 +176,7 @@ fn deploy(
         Some(obstacle) => situation.with(obstacle),
         None => situation,
     };
-    assess::report(observed, situation, findings, moment, plan);
+    assess::report(observed, &situation, findings, moment, plan);
 }
 
 /// What keeps every child as it is.

@@ -34,7 +34,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
     }
     match text(spec, "taskDefinition") {
         None => {
-            findings.refuse("taskDefinition", "is required: a family, `family:revision` or an ARN")
+            findings.refuse("taskDefinition", "is required: a family, `family:revision` or an ARN");
         }
         Some(written) => {
             if let Err(why) = task_definition(&written) {

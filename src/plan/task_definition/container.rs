@@ -9,7 +9,7 @@ use super::resolve::NetworkMode;
 use crate::ecs::reference::{is_name, text};
 use crate::names::dns_label;
 use crate::plan::finding::Findings;
-use crate::plan::judge::brief;
+use crate::plan::judge::{brief, is_empty};
 
 /// The most containers that a task definition may have.
 const MOST_CONTAINERS: usize = 10;
@@ -17,6 +17,7 @@ const MOST_CONTAINERS: usize = 10;
 const LEAST_MEMORY: i64 = 6;
 
 /// A container whose every rule is checked and every default filled in.
+#[allow(clippy::struct_excessive_bools, reason = "they are ECS's, one each")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Container {
     /// Its ECS name.
@@ -82,7 +83,11 @@ pub struct HealthCheck {
 }
 
 /// Reads `containerDefinitions`.
-pub(super) fn containers(spec: &Value, mode: NetworkMode, findings: &mut Findings) -> Vec<Container> {
+pub(super) fn containers(
+    spec: &Value,
+    mode: NetworkMode,
+    findings: &mut Findings,
+) -> Vec<Container> {
     let Some(list) = spec.get("containerDefinitions").and_then(Value::as_array) else {
         findings.refuse("containerDefinitions", "is required: a list with at least one container");
         return Vec::new();
@@ -233,7 +238,9 @@ fn ports(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings) ->
             findings.refuse_value(path, other, "must be http, http2 or grpc");
         }
         let Some(port) = container_port else {
-            if mapping.get("containerPortRange").is_none_or(Value::is_null) {
+            // One that is out of range is refused already.
+            let given = |member: &str| mapping.get(member).is_some_and(|value| !is_empty(value));
+            if !given("containerPort") && !given("containerPortRange") {
                 findings.refuse(format!("{path}.containerPort"), "is required: 1 to 65535");
             }
             continue;
