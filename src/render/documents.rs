@@ -22,6 +22,8 @@ pub(super) struct Root {
     pub(super) body: Value,
     /// Whether no file has it, and another object implies it.
     pub(super) implied: bool,
+    /// Whether something is said of it already that keeps it from being rendered.
+    pub(super) refused: bool,
     /// Where it stands.
     pub(super) origin: Origin,
 }
@@ -236,6 +238,7 @@ impl Reader<'_> {
             key: ObjectKey::new(known, &namespace, &name),
             body,
             implied: false,
+            refused: false,
             origin: Origin {
                 source: self.source,
                 document: self.number,
@@ -355,13 +358,17 @@ impl Reader<'_> {
 
     fn task_definition(&mut self, spec: &Value, path: &str, containers_only: bool) {
         let family = text(spec, "family");
-        if family.is_none() {
-            let message = "`family` is required in a task definition of ECS";
-            self.refuse(&join(path, "containerDefinitions"), message);
-            return;
-        }
-        let name = dns_label(&family.unwrap_or_default(), 63);
+        let name = dns_label(family.as_deref().unwrap_or(&self.stem), 63);
         self.bare(Kind::TaskDefinition, &name, spec, path, containers_only);
+        if family.is_none() {
+            // Only that one can say what it is called: the rest is judged all the same.
+            let member =
+                if spec.get("family").is_some() { "family" } else { "containerDefinitions" };
+            self.refuse(&join(path, member), "family: is required in a task definition of ECS");
+            if let Some(root) = self.roots.last_mut() {
+                root.refused = true;
+            }
+        }
     }
 
     fn service(&mut self, spec: &Value, path: &str) {
@@ -394,6 +401,7 @@ impl Reader<'_> {
             key: ObjectKey::new(kind, self.namespace, name),
             body: manifest(kind, self.namespace, name, spec),
             implied: false,
+            refused: false,
             origin: Origin {
                 source: self.source,
                 document: self.number,
@@ -441,6 +449,7 @@ pub(super) fn implied_service(task_definition: &Root, family: &str) -> Root {
         body: manifest(Kind::Service, &key.namespace, &key.name, &spec),
         key,
         implied: true,
+        refused: false,
         origin: task_definition.origin.clone(),
     }
 }

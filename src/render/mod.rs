@@ -126,6 +126,9 @@ impl Rendering<'_> {
     fn take_in(&mut self, roots: Vec<Root>) -> Vec<Root> {
         let mut taken: Vec<Root> = Vec::new();
         for root in roots {
+            if root.refused {
+                self.refused.insert(root.key.clone());
+            }
             if let Some(first) = taken.iter().find(|earlier| earlier.key == root.key) {
                 let (_, kind) = root.key.kind.type_meta();
                 let place = self.place(first).unwrap_or_default();
