@@ -15,6 +15,7 @@
 //! * [`world`]: what can be seen, with its indexes
 //! * [`plan`]: every decision; [`plan::service::rollout`] holds the rules of the two percents
 //! * [`render`]: manifests or ECS JSON in, Kubernetes manifests out, diagnostics with places
+//! * [`cli`]: the command line
 //! * `controller` (feature): watches, writes, health; it decides nothing
 //! * `sandbox` (feature): a real control plane on this machine
 //!
@@ -24,6 +25,7 @@
 //! * A user's spec is never written.
 
 pub mod api;
+pub mod cli;
 #[cfg(feature = "controller")]
 pub mod controller;
 pub mod ecs;
@@ -36,3 +38,5 @@ pub mod world;
 
 /// The oldest Kubernetes that is supported: 1.33.
 pub const OLDEST_KUBERNETES_MINOR: u32 = 33;
+/// The newest Kubernetes whose features are known: 1.36.
+pub const NEWEST_KUBERNETES_MINOR: u32 = 36;

@@ -1,2 +1,9 @@
-//! x
-fn main() {}
+//! The `linkspan` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    linkspan::cli::run(linkspan::cli::Arguments::parse())
+}

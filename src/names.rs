@@ -79,10 +79,8 @@ fn digest(parts: &[&str]) -> [u8; 32] {
 
 /// The whole digest of the parts, as 64 hexadecimal digits.
 pub fn sha256_hex(parts: &[&str]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-    digest(parts).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+    digest(parts).iter().flat_map(digits).flatten().collect()
 }
 
 /// A name as a DNS label of at most `max` characters that starts with a letter.

@@ -4,9 +4,10 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
+    #[default]
     Human,
     /// One JSON object a line.
     Json,

@@ -24,8 +24,7 @@ const LIST_KEYS: &[&[&str]] = &[
 pub fn seal(body: &mut Value) {
     let hash = intent_hash(body);
     if let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-        let annotations =
-            meta.entry("annotations").or_insert_with(|| Value::Object(Map::default()));
+        let annotations = meta.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
         if let Some(annotations) = annotations.as_object_mut() {
             annotations.insert(annotation::INTENT.to_owned(), hash.into());
         }

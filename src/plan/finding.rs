@@ -93,7 +93,6 @@ pub fn in_one_line<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Strin
     let all: Vec<String> = findings.into_iter().map(ToString::to_string).collect();
     let mut line = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if all.len() > SHOWN {
-        // Writing to a string cannot fail.
         let more = all.len() - SHOWN;
         let _ = write!(line, "; and {more} more (`linkspan render` lists them all)");
     }

@@ -114,7 +114,16 @@ fn known(input: Input, member: &Member, value: &Value, path: String, findings: &
             return;
         }
     }
+    let from = findings.0.len();
     children(input, member, value, &path, findings);
+    if let Verdict::Approximated(how) = member.verdict {
+        // What is said of the whole is not said again of its parts.
+        let mut at = 0;
+        findings.0.retain(|finding| {
+            at += 1;
+            at <= from || finding.level != Level::Differs || finding.message != how
+        });
+    }
 }
 
 /// Judges what stands inside a member.

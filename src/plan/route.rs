@@ -52,7 +52,7 @@ fn related<K: Shelved>(world: &World, index: &Index) -> Vec<ObjectKey> {
             }
             roots
         }
-        // The next in line for a name, and a record's own service.
+        // The next in line for a name; and whose record it is.
         (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_))
         | (Kind::ServiceDeployment, Index::Service(_)) => services(world, index),
         _ => Vec::new(),

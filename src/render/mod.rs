@@ -1,1 +1,388 @@
-//! stub
+//! What would Linkspan make of these files?
+//!
+//! `linkspan render`: manifests or ECS JSON in, Kubernetes manifests and diagnostics out. The files
+//! become a [`World`], the operator's own plans are carried out on it until nothing is left to
+//! write, and what they wrote is printed. Offline and pure: no cluster, no clock, and the same bytes
+//! every time. It decides nothing by itself.
+
+mod diagnostics;
+mod documents;
+mod print;
+mod settle;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use print::{Format, print, yaml};
+pub use settle::{Unsettled, settle, settle_watched};
+pub use source::{Document, Fault, Place, Source, Span, position, read};
+
+use self::diagnostics::{Diagnostic, Severity};
+use self::documents::Root;
+use crate::api::{ConditionType, Reason};
+use crate::ecs::members::Input;
+use crate::ecs::reference::{family_of, service_of, task_definition_of};
+use crate::plan::finding::{Finding, Findings, Level};
+use crate::plan::judge::judge;
+use crate::plan::{Write, service, task_definition};
+use crate::world::{Kind, ObjectKey, World, set};
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// What it is called in diagnostics.
+    pub name: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// What is asked of a rendering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether everything that differs from ECS is an error.
+    pub strict: bool,
+    /// Whether Linkspan's own objects are printed too: the files', revisions and records.
+    pub all: bool,
+    /// Whether what has no effect in ECS's own sense (AWS bookkeeping) is reported too.
+    pub verbose: bool,
+    /// How manifests are written.
+    pub format: Format,
+    /// The minor version of the Kubernetes that the manifests are for.
+    pub kubernetes_minor: u32,
+    /// The namespace of what names none.
+    pub namespace: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            all: false,
+            verbose: false,
+            format: Format::Yaml,
+            kubernetes_minor: crate::NEWEST_KUBERNETES_MINOR,
+            namespace: "default".to_owned(),
+        }
+    }
+}
+
+/// A rendering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The manifests.
+    pub stdout: String,
+    /// The diagnostics.
+    pub stderr: String,
+    /// Whether anything was refused.
+    pub failed: bool,
+}
+
+/// Renders files.
+pub fn run(files: &[File], options: &Options) -> Output {
+    let sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
+    let named: Vec<(&str, &Source)> =
+        files.iter().map(|file| file.name.as_str()).zip(&sources).collect();
+    let mut rendering = Rendering {
+        sources: &named,
+        options,
+        world: World { server_minor: Some(options.kubernetes_minor), ..World::default() },
+        diagnostics: Vec::new(),
+        refused: BTreeSet::new(),
+    };
+    let roots = documents::roots(&named, &options.namespace, &mut rendering.diagnostics);
+    let roots = rendering.take_in(roots);
+    let outcome = rendering.settle(&roots);
+    let Rendering { diagnostics, .. } = rendering;
+    let mut failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
+    let texts: Vec<(&str, &str)> =
+        named.iter().map(|(name, source)| (*name, source.text.as_str())).collect();
+    let mut stderr = diagnostics::show(diagnostics, &texts);
+    let manifests = outcome.and_then(|manifests| print(&manifests, options.format));
+    let stdout = manifests.unwrap_or_else(|defect| {
+        failed = true;
+        let _ = writeln!(stderr, "error: {defect}");
+        String::new()
+    });
+    Output { stdout, stderr, failed }
+}
+
+struct Rendering<'a> {
+    sources: &'a [(&'a str, &'a Source)],
+    options: &'a Options,
+    world: World,
+    diagnostics: Vec<Diagnostic>,
+    /// The objects from which nothing may be printed.
+    refused: BTreeSet<ObjectKey>,
+}
+
+impl Rendering<'_> {
+    /// Puts the objects of the files, and those that they imply, into the world.
+    fn take_in(&mut self, roots: Vec<Root>) -> Vec<Root> {
+        let mut taken: Vec<Root> = Vec::new();
+        for root in roots {
+            if root.refused {
+                self.refused.insert(root.key.clone());
+            }
+            if let Some(first) = taken.iter().find(|earlier| earlier.key == root.key) {
+                let (_, kind) = root.key.kind.type_meta();
+                let place = self.place(first).unwrap_or_default();
+                let message = format!(
+                    "{kind} {} is already given by {place}; an object can stand in one place only",
+                    root.key.name
+                );
+                self.say(Severity::Error, &root, "", message);
+            } else if self.put(&root) {
+                taken.push(root);
+            }
+        }
+        for implied in self.implied(&taken) {
+            if self.put(&implied) {
+                taken.push(implied);
+            }
+        }
+        taken
+    }
+
+    fn put(&mut self, root: &Root) -> bool {
+        let mut body = root.body.clone();
+        set(&mut body, &["metadata", "uid"], root.uid());
+        set(&mut body, &["metadata", "generation"], 1);
+        // A description says which revision it is of; registering it again would give the same.
+        let described = root.spec().get("revision").and_then(Value::as_i64).filter(|n| *n > 1);
+        if let (Kind::TaskDefinition, Some(revision)) = (root.key.kind, described) {
+            set(&mut body, &["status", "latestRevision"], revision - 1);
+        }
+        match self.world.put(root.key.kind, body) {
+            Ok(()) => true,
+            Err(why) => {
+                let span = self.span(root, &root.origin.object_path("metadata"), true);
+                let message = format!("cannot be read: {why}");
+                self.push(Severity::Error, root, span, message);
+                false
+            }
+        }
+    }
+
+    /// The services of one task for the task definitions that no service names.
+    fn implied(&mut self, roots: &[Root]) -> Vec<Root> {
+        let of_kind = |kind| roots.iter().filter(move |root: &&Root| root.key.kind == kind);
+        let named: BTreeSet<(String, String)> = of_kind(Kind::Service)
+            .filter_map(|root| {
+                Some((root.key.namespace.clone(), task_definition_of(root.spec())?.family))
+            })
+            .collect();
+        let taken: BTreeSet<(String, String)> = of_kind(Kind::Service)
+            .map(|root| {
+                let (_, name) = service_of(root.spec(), Some(&root.key.name));
+                (root.key.namespace.clone(), name)
+            })
+            .collect();
+        let mut services = Vec::new();
+        for root in of_kind(Kind::TaskDefinition) {
+            let family = family_of(root.spec(), Some(&root.key.name));
+            let name = (root.key.namespace.clone(), family.clone());
+            if named.contains(&name) {
+                continue;
+            }
+            let service = documents::implied_service(root, &family);
+            if taken.contains(&name) || roots.iter().any(|other| other.key == service.key) {
+                let message = format!(
+                    "no service names task definition `{family}`, and none is implied, since \
+                     service `{family}` runs another"
+                );
+                self.say(Severity::Note, root, "", message);
+            } else {
+                let message = format!(
+                    "no service names task definition `{family}`; rendered as a service of one task"
+                );
+                self.say(Severity::Note, root, "", message);
+                services.push(service);
+            }
+        }
+        services
+    }
+
+    /// Lets the plans do their work, judges everything, and gives what is to be printed.
+    fn settle(&mut self, roots: &[Root]) -> Result<Vec<Value>, String> {
+        let mut written: BTreeMap<ObjectKey, Vec<(ObjectKey, Value)>> = BTreeMap::new();
+        settle_watched(&mut self.world, Timestamp::UNIX_EPOCH, |root, write| {
+            let written = written.entry(root.clone()).or_default();
+            match write {
+                Write::Create(object) | Write::Apply(object) => {
+                    match written.iter_mut().find(|(key, _)| *key == object.key) {
+                        Some((_, body)) => body.clone_from(&object.body),
+                        None => written.push((object.key.clone(), object.body.clone())),
+                    }
+                }
+                Write::Delete { key, .. } => written.retain(|(other, _)| other != key),
+                Write::Status { .. } => {}
+            }
+        })
+        .map_err(|defect| defect.to_string())?;
+        for root in roots {
+            self.judge(root);
+        }
+        let mut manifests = Vec::new();
+        for root in roots.iter().filter(|root| !self.is_refused(root, roots)) {
+            if self.options.all && !root.implied {
+                manifests.push(root.body.clone());
+            }
+            for (key, body) in written.get(&root.key).into_iter().flatten() {
+                let child =
+                    matches!(key.kind, Kind::Deployment | Kind::Endpoints | Kind::DisruptionBudget);
+                if child || self.options.all {
+                    manifests.push(printed(body, root));
+                }
+            }
+        }
+        Ok(manifests)
+    }
+
+    /// Reports what is wrong with an object, and why it does not go on.
+    fn judge(&mut self, root: &Root) {
+        let mut findings = Findings::default();
+        let spec = root.spec();
+        let input = match root.key.kind {
+            Kind::TaskDefinition => {
+                task_definition::resolve(spec, Some(&root.key.name), &mut findings);
+                Input::TaskDefinition
+            }
+            Kind::Service => {
+                findings = service::findings(&self.world, &root.key);
+                Input::Service
+            }
+            Kind::Cluster => Input::Cluster,
+            Kind::CapacityProvider => Input::CapacityProvider,
+            Kind::Task => Input::Task,
+            Kind::Rule => Input::Rule,
+            _ => return,
+        };
+        if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service) {
+            judge(input, spec, &mut findings);
+        }
+        let mut findings = findings.0;
+        // What is implied is our own words: only that it cannot be done is the user's matter.
+        let least = if root.implied {
+            Level::Refused
+        } else if self.options.verbose {
+            Level::Recorded
+        } else {
+            Level::Differs
+        };
+        findings.retain(|finding| finding.level >= least);
+        for finding in &findings {
+            self.report(root, input, finding);
+        }
+        self.report_stall(root, findings.iter().any(|finding| finding.level == Level::Refused));
+    }
+
+    fn report(&mut self, root: &Root, input: Input, finding: &Finding) {
+        let severity = diagnostics::severity(finding, self.options.strict);
+        let path = root.origin.path(&finding.path);
+        let span = self.span(root, &path, diagnostics::is_about_name(input, &finding.path));
+        self.push(severity, root, span, finding.to_string());
+    }
+
+    /// Reports what the plan says stands in the way, where no finding has said it.
+    fn report_stall(&mut self, root: &Root, told: bool) {
+        let Some(body) = self.world.body(&root.key) else { return };
+        let conditions = body.pointer("/status/conditions").and_then(Value::as_array);
+        let stalled = conditions.into_iter().flatten().find(|condition| {
+            condition.get("type").and_then(Value::as_str) == Some(ConditionType::Stalled.as_str())
+                && condition.get("status").and_then(Value::as_str) == Some("True")
+        });
+        let word = |name| stalled.and_then(|stalled| stalled.get(name)).and_then(Value::as_str);
+        let (Some(reason), Some(message)) = (word("reason"), word("message")) else { return };
+        let is = |wanted: Reason| reason == wanted.as_str();
+        let mut message = message.to_owned();
+        let (severity, path) = if is(Reason::NotImplemented) {
+            let strict = self.options.strict;
+            (if strict { Severity::Error } else { Severity::Warning }, String::new())
+        } else if is(Reason::InvalidSpec) && told
+            || is(Reason::TaskDefinitionRefused) && root.implied
+        {
+            self.refused.insert(root.key.clone());
+            return;
+        } else if is(Reason::TaskDefinitionNotFound) || is(Reason::TaskDefinitionRefused) {
+            if is(Reason::TaskDefinitionNotFound) {
+                message.push_str("; render sees only the files that it is given");
+            }
+            (Severity::Error, root.origin.path("taskDefinition"))
+        } else {
+            (Severity::Error, String::new())
+        };
+        let span = if path.is_empty() {
+            self.span(root, &root.origin.path(""), false)
+        } else {
+            self.span(root, &path, false)
+        };
+        self.push(severity, root, span, message);
+    }
+
+    /// Whether nothing may be printed of an object: it, or the task definition that it names, is
+    /// refused.
+    fn is_refused(&self, root: &Root, roots: &[Root]) -> bool {
+        if self.refused.contains(&root.key) {
+            return true;
+        }
+        let Some(named) =
+            task_definition_of(root.spec()).filter(|_| root.key.kind == Kind::Service)
+        else {
+            return false;
+        };
+        roots.iter().any(|other| {
+            other.key.kind == Kind::TaskDefinition
+                && other.key.namespace == root.key.namespace
+                && family_of(other.spec(), Some(&other.key.name)) == named.family
+                && self.refused.contains(&other.key)
+        })
+    }
+
+    fn say(&mut self, severity: Severity, root: &Root, in_spec: &str, message: String) {
+        let span = self.span(root, &root.origin.path(in_spec), false);
+        self.push(severity, root, span, message);
+    }
+
+    fn push(&mut self, severity: Severity, root: &Root, span: Option<Span>, message: String) {
+        if severity == Severity::Error {
+            self.refused.insert(root.key.clone());
+        }
+        let source = root.origin.source;
+        self.diagnostics.push(Diagnostic { severity, source, span, message });
+    }
+
+    fn span(&self, root: &Root, path: &str, of_name: bool) -> Option<Span> {
+        let (_, source) = self.sources.get(root.origin.source)?;
+        let document = source.documents.as_ref().ok()?.get(root.origin.document)?;
+        diagnostics::span_of(document, path, of_name)
+    }
+
+    /// Where an object stands: `file:line:column`.
+    fn place(&self, root: &Root) -> Option<String> {
+        let (name, source) = self.sources.get(root.origin.source)?;
+        let span = self.span(root, &root.origin.path(""), false)?;
+        let (line, column) = position(&source.text, span.start);
+        Some(format!("{name}:{line}:{column}"))
+    }
+}
+
+/// A child as it would be applied, but for what holds in no cluster: an owner whose UID no cluster
+/// has given. (A garbage collector deletes what has such an owner.)
+fn printed(body: &Value, owner: &Root) -> Value {
+    let mut body = body.clone();
+    if let Some(object) = body.as_object_mut() {
+        object.remove("status");
+    }
+    if owner.given_uid().is_none()
+        && let Some(meta) = body.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        meta.remove("ownerReferences");
+    }
+    body
+}

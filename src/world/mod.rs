@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use key::{Kind, ObjectKey};
 pub use object::Object;
+pub(crate) use object::set;
 pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 
 use crate::api;
@@ -100,20 +101,18 @@ impl World {
                 let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
                     (crate::names::sha256_hex(&[&object.key.to_string()]), None)
                 });
-                if let Some(meta) = body.get_mut("metadata") {
-                    set(meta, "uid", uid.into());
-                    set(meta, "generation", generation.unwrap_or(1).into());
-                }
+                set(&mut body, &["metadata", "uid"], uid);
+                set(&mut body, &["metadata", "generation"], generation.unwrap_or(1));
                 if matches!(write, Write::Apply(_))
                     && let Some(status) = self.status(&object.key)
                 {
-                    set(&mut body, "status", status);
+                    set(&mut body, &["status"], status);
                 }
                 self.put(object.key.kind, body)
             }
             Write::Status { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };
-                set(&mut body, "status", status.clone());
+                set(&mut body, &["status"], status.clone());
                 self.put(key.kind, body)
             }
             Write::Delete { key, uid } => {
@@ -171,13 +170,6 @@ impl World {
                 minor_version(&info.kubelet_version)
             })
             .fold(server, u32::min)
-    }
-}
-
-/// Sets a member of a JSON object.
-fn set(object: &mut Value, member: &str, value: Value) {
-    if let Some(members) = object.as_object_mut() {
-        members.insert(member.to_owned(), value);
     }
 }
 

@@ -4,6 +4,20 @@ use serde_json::Value;
 
 use super::{ObjectKey, Shelved};
 
+/// Sets a member of an object at a path, making the objects on the way; what is no object on the
+/// way stays as it is.
+pub(crate) fn set(body: &mut Value, path: &[&str], value: impl Into<Value>) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut at = body;
+    for name in parents {
+        let Some(object) = at.as_object_mut() else { return };
+        at = object.entry(*name).or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    if let Some(object) = at.as_object_mut() {
+        object.insert((*last).to_owned(), value.into());
+    }
+}
+
 /// A complete intent: every field that Linkspan owns, and none that it does not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {

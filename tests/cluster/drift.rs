@@ -116,7 +116,7 @@ async fn deleted_children_come_back() {
         let done = endpoints.is_some()
             && renewed(deployments.first().and_then(ResourceExt::uid), deployment.uid())
             && renewed(budgets.first().and_then(ResourceExt::uid), budget.uid());
-        if done { Ok(()) } else { Err(format!("{}", place.everything(&service).await.join(", "))) }
+        if done { Ok(()) } else { Err(place.everything(&service).await.join(", ")) }
     })
     .await;
     let service = place.steady("web", 2, "shop:1").await;

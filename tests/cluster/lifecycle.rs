@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, ResourceExt};
 use linkspan::api::{Service, TaskDefinition, TaskDefinitionRevision};
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn events_are_told_to_the_cluster_too() {
     place.steady("web", 1, "shop:1").await;
     let events = place.api::<corev1::Event>();
     until("a Kubernetes Event of the steady state", || async {
-        let told = events.list(&Default::default()).await.unwrap();
+        let told = events.list(&ListParams::default()).await.unwrap();
         let told: Vec<_> = told.iter().filter_map(|event| event.message.clone()).collect();
         let steady = "(service web) has reached a steady state.";
         if told.iter().any(|message| message == steady) { Ok(()) } else { Err(told.join("; ")) }
@@ -74,13 +74,13 @@ async fn deleting_a_service_and_its_family_leaves_nothing() {
     place.gone(&service).await;
     let revisions = place.api::<TaskDefinitionRevision>();
     assert_eq!(
-        revisions.list(&Default::default()).await.unwrap().items.len(),
+        revisions.list(&ListParams::default()).await.unwrap().items.len(),
         1,
         "the counter stays"
     );
     place.delete::<TaskDefinition>("shop").await;
     until("no revision is left", || async {
-        let left = revisions.list(&Default::default()).await.unwrap().items;
+        let left = revisions.list(&ListParams::default()).await.unwrap().items;
         if left.is_empty() { Ok(()) } else { Err(format!("{} left", left.len())) }
     })
     .await;

@@ -2,6 +2,7 @@
 //! child changed, recovered from by itself.
 
 use kube::ResourceExt;
+use kube::api::ListParams;
 use linkspan::api::{ConditionType, Service, TaskDefinition, TaskDefinitionRevision};
 use linkspan::plan::conditions::holds;
 use serde_json::json;
@@ -98,7 +99,8 @@ async fn a_wrong_task_definition_registers_nothing_and_rolls_nothing() {
     assert!(message.contains("memory is 5120") && message.contains("256"), "{message}");
     place.scale("web", 2).await;
     place.steady("web", 2, "shop:1").await;
-    let revisions = place.api::<TaskDefinitionRevision>().list(&Default::default()).await.unwrap();
+    let revisions =
+        place.api::<TaskDefinitionRevision>().list(&ListParams::default()).await.unwrap();
     assert_eq!(revisions.items.len(), 1);
     place.task_definition("shop", "example/shop:2").await;
     place.steady("web", 2, "shop:2").await;

@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::api::ListParams;
 use linkspan::api::{Cause, Service, TaskDefinitionRevision};
 use linkspan::names::annotation;
 use serde_json::json;
@@ -38,7 +39,8 @@ async fn a_new_revision_rolls_and_going_back_is_a_third() {
     assert_eq!(shown.len(), 3, "{shown:?}");
     let records = place.records(&service).await;
     assert_eq!(records.last().unwrap().spec.cause, Cause::TaskDefinitionChanged);
-    let revisions = place.api::<TaskDefinitionRevision>().list(&Default::default()).await.unwrap();
+    let revisions =
+        place.api::<TaskDefinitionRevision>().list(&ListParams::default()).await.unwrap();
     assert_eq!(revisions.items.len(), 3);
 }
 

@@ -50,9 +50,22 @@ pub(super) fn build(
     }
 }
 
-/// Kubernetes replaces `$(NAME)` in arguments and values; ECS hands them on as they are.
+/// Kubernetes replaces `$(NAME)` and `$$` in arguments and values; ECS hands them on as they are.
+///
+/// A doubled `$` always comes out as one. Only where a single one would not come out as itself is
+/// it doubled: before `(`, before another `$`, and before what is not ASCII, of which Kubernetes
+/// takes the first byte for a character.
 fn escaped(text: &str) -> String {
-    text.replace("$(", "$$(")
+    let mut escaped = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        escaped.push(letter);
+        let next = letters.peek();
+        if letter == '$' && next.is_some_and(|next| matches!(next, '(' | '$') || !next.is_ascii()) {
+            escaped.push('$');
+        }
+    }
+    escaped
 }
 
 fn literal(texts: &[String]) -> Vec<String> {
@@ -108,7 +121,8 @@ pub(in crate::plan) fn port_name(name: &str) -> String {
 
 fn probe(check: &HealthCheck) -> corev1::Probe {
     corev1::Probe {
-        exec: Some(corev1::ExecAction { command: Some(check.command.clone()) }),
+        // The kubelet replaces in a probe's command too.
+        exec: Some(corev1::ExecAction { command: Some(literal(&check.command)) }),
         period_seconds: Some(check.interval),
         timeout_seconds: Some(check.timeout),
         failure_threshold: Some(check.retries),

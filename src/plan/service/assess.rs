@@ -14,8 +14,8 @@ use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::names;
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
-use crate::plan::finding::{Finding, Findings};
-use crate::plan::{self, Moment, Note, Plan};
+use crate::plan::finding::Findings;
+use crate::plan::{Moment, Note, Plan, Write};
 
 /// How many deployments a status shows.
 const MOST_DEPLOYMENTS: usize = 10;
@@ -114,11 +114,10 @@ fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desir
     let seen = observed.seen();
     let mut message = format!("{} of {desired} tasks are healthy", seen.available.min(desired));
     if newest.spec.min_ready_seconds > 0 && seen.updated > 0 {
-        // Writing to a string cannot fail.
+        let seconds = newest.spec.min_ready_seconds;
         let _ = write!(
             message,
-            "; without a health check, a task counts as healthy {} seconds after it runs",
-            newest.spec.min_ready_seconds
+            "; without a health check, a task counts as healthy {seconds} seconds after it runs"
         );
     }
     match step.held {
@@ -145,8 +144,7 @@ pub(super) fn report(
     let before = service.status.clone().unwrap_or_default();
     let counts = tasks::count(observed.pods.iter());
     let mut assessments = progress(situation.outcome, situation.reason, &situation.message);
-    let differing: Vec<&Finding> = findings.0.iter().collect();
-    assessments.push(fully_supported(differing));
+    assessments.push(fully_supported(&findings.0));
     let generation = service.metadata.generation;
     let mut after = ServiceStatus {
         observed_generation: generation,
@@ -157,7 +155,7 @@ pub(super) fn report(
         running_count: counts.running,
         pending_count: counts.pending,
         selector: Some(selector(observed)),
-        deployments: deployments(observed, situation, &before),
+        deployments: deployments(observed, situation, &before, moment),
         events: Vec::new(),
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };
@@ -185,7 +183,7 @@ fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, pla
     let urgent = before.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         != after.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         || before.observed_generation != after.observed_generation;
-    plan.writes.push(plan::Write::Status {
+    plan.writes.push(Write::Status {
         key: observed.key.clone(),
         uid: observed.uid.clone(),
         status: json!(after),
@@ -226,13 +224,16 @@ fn deployments(
     observed: &Observed,
     situation: &Situation<'_>,
     before: &ServiceStatus,
+    moment: &Moment,
 ) -> Vec<Deployment> {
     let newest = situation.newest.map(|record| record.spec.sequence);
     let mut shown: Vec<Deployment> = observed
         .records
         .iter()
         .rev()
-        .map(|record| deployment(observed, situation, record, Some(record.spec.sequence) == newest))
+        .map(|record| {
+            deployment(observed, situation, record, Some(record.spec.sequence) == newest, moment)
+        })
         .collect();
     for earlier in &before.deployments {
         if !shown.iter().any(|deployment| deployment.id == earlier.id) {
@@ -254,6 +255,7 @@ fn deployment(
     situation: &Situation<'_>,
     record: &ServiceDeployment,
     is_newest: bool,
+    _moment: &Moment,
 ) -> Deployment {
     let sequence = record.spec.sequence;
     let id = names::deployment_id(&observed.uid, sequence);

@@ -18,10 +18,10 @@ mod workload;
 use jiff::{SignedDuration, Timestamp};
 
 use self::assess::Situation;
-use self::observed::{Observed, Standing};
+use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::finding::{Findings, in_one_line};
-use super::{Moment, Plan, Rejection, Waiting, Write, diff};
+use super::{Moment, Plan, Rejection, Waiting, Write, diff, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::world::{Object, ObjectKey, World};
 
@@ -102,6 +102,20 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         || obstacle.as_ref().is_some_and(|obstacle| obstacle.passes);
     deploy(&observed, &settings, &newest, obstacle, &findings, moment, waits, &mut plan);
     plan
+}
+
+/// What there is to say about a Service's spec, with what it demands of the task definition that it
+/// names, where that is there: what [`plan`](crate::plan::plan) acts on, for who shows it with places.
+pub fn findings(world: &World, key: &ObjectKey) -> Findings {
+    let mut findings = Findings::default();
+    let Some(observed) = Observed::of(world, key) else { return findings };
+    let spec = &observed.service.spec.0;
+    resolve::settings(spec, &observed.name, &mut findings);
+    if let Named::Revision { spec: revision, .. } = &observed.task_definition {
+        let task = task_definition::resolve(&revision.spec.0, None, &mut Findings::default());
+        resolve::demands(spec, &task, &mut findings);
+    }
+    findings
 }
 
 /// Brings the children to what the newest record says, and reports.

@@ -24,7 +24,7 @@ use crate::plan::finding::{Findings, in_one_line};
 use crate::plan::judge::is_empty;
 use crate::plan::task_definition::{flag, resolve, without_nulls};
 use crate::plan::{Moment, Write, pod};
-use crate::world::{Kind, Object, ObjectKey};
+use crate::world::{Kind, Object, ObjectKey, set};
 
 /// What to do about deployments.
 pub(super) enum Decision {
@@ -233,9 +233,8 @@ pub(super) fn annotation_of(record: &ServiceDeployment) -> String {
 pub(super) fn restored(observed: &Observed) -> Option<Object> {
     let deployment = observed.deployment()?;
     let mut spec = annotated_record(deployment)?;
-    let members = spec.as_object_mut()?;
-    members.insert("template".to_owned(), template_of(deployment)?);
-    members.insert("cause".to_owned(), json!(Cause::Restored));
+    set(&mut spec, &["template"], template_of(deployment)?);
+    set(&mut spec, &["cause"], json!(Cause::Restored));
     let spec: ServiceDeploymentSpec = serde_json::from_value(spec).ok()?;
     let newest = observed.newest().map_or(0, |record| record.spec.sequence);
     (spec.service.uid == observed.uid && spec.sequence > newest).then(|| object(observed, spec))

@@ -1,6 +1,6 @@
 //! What does a container definition mean, and what is wrong with it?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::resolve::NetworkMode;
 use crate::ecs::reference::{is_name, text};
 use crate::names::dns_label;
 use crate::plan::finding::Findings;
-use crate::plan::judge::brief;
+use crate::plan::judge::{brief, is_empty};
 
 /// The most containers that a task definition may have.
 const MOST_CONTAINERS: usize = 10;
@@ -17,7 +17,7 @@ const MOST_CONTAINERS: usize = 10;
 const LEAST_MEMORY: i64 = 6;
 
 /// A container whose every rule is checked and every default filled in.
-#[allow(clippy::struct_excessive_bools, reason = "ECS's own flags, under ECS's own names")]
+#[allow(clippy::struct_excessive_bools, reason = "they are ECS's, one each")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Container {
     /// Its ECS name.
@@ -171,12 +171,13 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
     let memory_reservation =
         whole(raw, "memoryReservation", path, LEAST_MEMORY..=i64::MAX, findings);
     if let (Some(hard), Some(soft)) = (memory, memory_reservation)
-        && hard <= soft
+        // The documentation says "greater", but the API registers equal ones.
+        && hard < soft
     {
         findings.refuse_value(
             at("memory"),
             hard,
-            format!("must be greater than memoryReservation, which is {soft}"),
+            format!("must not be less than memoryReservation, which is {soft}"),
         );
     }
     let ports = ports(raw, path, mode, findings);
@@ -202,7 +203,7 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
 
 fn ports(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings) -> Vec<Port> {
     let mut ports = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let listed = raw.get("portMappings").and_then(Value::as_array);
     for (number, mapping) in listed.into_iter().flatten().enumerate() {
         let path = format!("{path}.portMappings[{number}]");
@@ -238,17 +239,22 @@ fn ports(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings) ->
             findings.refuse_value(path, other, "must be http, http2 or grpc");
         }
         let Some(port) = container_port else {
-            if mapping.get("containerPortRange").is_none_or(Value::is_null) {
+            // One that is out of range is refused already.
+            let given = |member: &str| mapping.get(member).is_some_and(|value| !is_empty(value));
+            if !given("containerPort") && !given("containerPortRange") {
                 findings.refuse(format!("{path}.containerPort"), "is required: 1 to 65535");
             }
             continue;
         };
-        if !seen.insert(port) {
-            findings.refuse_value(
-                format!("{path}.containerPort"),
-                port,
-                "stands in an earlier port mapping of the same container",
-            );
+        if let Some(earlier) = seen.insert(port, (host_port, udp)) {
+            // On a bridge, one port may be published under several of the host.
+            if mode != NetworkMode::Bridge || earlier.1 != udp || earlier.0 == host_port {
+                findings.refuse_value(
+                    format!("{path}.containerPort"),
+                    port,
+                    "stands in an earlier port mapping of the same container",
+                );
+            }
             continue;
         }
         ports.push(Port {

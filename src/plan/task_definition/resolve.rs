@@ -10,7 +10,7 @@ use super::container::{Container, containers};
 use crate::ecs::cpu_memory::{cpu_units, fargate_cpus, fargate_memory, is_fargate_size, mebibytes};
 use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, is_name, text};
-use crate::plan::finding::Findings;
+use crate::plan::finding::{Findings, Level};
 use crate::plan::judge::judge;
 
 /// How the containers of a task share the network.
@@ -57,6 +57,9 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
     let launch_types = launch_types(spec, findings);
     let fargate = launch_types.iter().any(|launch_type| launch_type == "FARGATE");
     let network_mode = network_mode(spec, fargate, findings);
+    if text(spec, "networkMode").as_deref() == Some("awsvpc") {
+        as_in_ecs(findings);
+    }
     let size = |member: &str, read: fn(&str) -> Result<i64, String>, findings: &mut Findings| {
         let written = text(spec, member)?;
         read(&written).map_err(|why| findings.refuse(member, why)).ok()
@@ -128,6 +131,15 @@ fn network_mode(spec: &Value, fargate: bool, findings: &mut Findings) -> Network
         );
     }
     mode
+}
+
+/// Takes back what the table says of members that mean with awsvpc exactly what they mean here: a
+/// task has an address of its own, and a host port is its container's port.
+fn as_in_ecs(findings: &mut Findings) {
+    findings.0.retain(|finding| {
+        let is_exact = finding.path == "networkMode" || finding.path.ends_with(".hostPort");
+        finding.level != Level::Differs || !is_exact
+    });
 }
 
 fn fargate_size(spec: &Value, cpu: Option<i64>, memory: Option<i64>, findings: &mut Findings) {

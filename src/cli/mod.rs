@@ -1,0 +1,224 @@
+//! What does `linkspan …` on a command line ask for?
+//!
+//! Arguments in, files read, one call, output and exit code out: 0 when all is well, 1 when
+//! something was refused or went wrong, 2 when the arguments themselves are wrong. What the commands
+//! mean is decided elsewhere.
+
+#[cfg(feature = "controller")]
+mod shell;
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::render::{self, File, Options};
+use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
+
+/// Amazon-ECS-shaped workloads on any conformant Kubernetes cluster.
+#[derive(Debug, Parser)]
+#[command(name = "linkspan", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the Kubernetes manifests that the operator would apply for ECS JSON or for Linkspan's
+    /// own objects: offline, and the same bytes every time.
+    Render(Render),
+    /// Print Linkspan's CustomResourceDefinitions.
+    Crd(Crd),
+    /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
+    #[cfg(feature = "controller")]
+    Controller(shell::Controller),
+    /// Run a real control plane on this machine with simulated nodes, the operator and an example.
+    #[cfg(feature = "sandbox")]
+    Sandbox(shell::Sandbox),
+}
+
+/// `linkspan render`
+#[derive(Debug, clap::Args)]
+pub struct Render {
+    /// JSON or YAML files; a folder stands for its *.json, *.yaml and *.yml, and - for stdin.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    options: RenderOptions,
+}
+
+/// How to render.
+#[derive(Debug, clap::Args)]
+pub struct RenderOptions {
+    /// Refuse every field that has no or less effect than in ECS.
+    #[arg(long)]
+    strict: bool,
+    /// Print Linkspan's own objects too: those of the files, revisions and deployment records.
+    #[arg(long)]
+    all: bool,
+    /// Report fields that are only kept (AWS bookkeeping) too.
+    #[arg(short, long)]
+    verbose: bool,
+    /// How manifests are written.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+    /// The Kubernetes version that the manifests are for.
+    #[arg(long, value_name = "1.N", value_parser = kubernetes_minor, default_value_t = Minor(NEWEST_KUBERNETES_MINOR))]
+    kubernetes_version: Minor,
+    /// The namespace of what names none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+}
+
+/// How manifests are written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// YAML documents
+    #[default]
+    Yaml,
+    /// A JSON List
+    Json,
+}
+
+/// `linkspan crd`
+#[derive(Debug, clap::Args)]
+pub struct Crd {
+    /// Write one file for each into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+}
+
+impl From<RenderOptions> for Options {
+    fn from(given: RenderOptions) -> Self {
+        Self {
+            strict: given.strict,
+            all: given.all,
+            verbose: given.verbose,
+            format: match given.output {
+                Format::Yaml => render::Format::Yaml,
+                Format::Json => render::Format::Json,
+            },
+            kubernetes_minor: given.kubernetes_version.0,
+            namespace: given.namespace,
+        }
+    }
+}
+
+/// A minor version of Kubernetes 1.
+#[derive(Clone, Copy, Debug)]
+struct Minor(u32);
+
+impl std::fmt::Display for Minor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "1.{}", self.0)
+    }
+}
+
+fn kubernetes_minor(text: &str) -> Result<Minor, String> {
+    let version = format!("v{}", text.trim_start_matches('v'));
+    let minor = crate::world::minor_version(&version).ok_or("write it as 1.36 or as v1.36.2")?;
+    if minor < OLDEST_KUBERNETES_MINOR {
+        return Err(format!("1.{OLDEST_KUBERNETES_MINOR} is the oldest that Linkspan supports"));
+    }
+    Ok(Minor(minor))
+}
+
+/// Does what the arguments ask for.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let done = match arguments.command {
+        Command::Render(arguments) => run_render(arguments),
+        Command::Crd(arguments) => run_crd(&arguments),
+        #[cfg(feature = "controller")]
+        Command::Controller(arguments) => shell::controller(arguments),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => shell::sandbox(&arguments),
+    };
+    match done {
+        Ok(code) => code,
+        // Whoever read our output has seen enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_render(arguments: Render) -> io::Result<ExitCode> {
+    let mut files = Vec::new();
+    for path in &arguments.files {
+        files.extend(read(path)?);
+    }
+    let output = render::run(&files, &arguments.options.into());
+    io::stderr().write_all(output.stderr.as_bytes())?;
+    io::stdout().write_all(output.stdout.as_bytes())?;
+    io::stdout().flush()?;
+    Ok(if output.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The file of a path, or those of a folder in the order of their names.
+fn read(path: &Path) -> io::Result<Vec<File>> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes)?;
+        return Ok(vec![File { name: "stdin".to_owned(), bytes }]);
+    }
+    if !path.is_dir() {
+        let bytes = fs::read(path).map_err(named)?;
+        return Ok(vec![File { name: path.display().to_string(), bytes }]);
+    }
+    let mut inside: Vec<PathBuf> = fs::read_dir(path)
+        .map_err(named)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    inside.retain(|file| {
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("json" | "yaml" | "yml")) && file.is_file()
+    });
+    inside.sort();
+    if inside.is_empty() {
+        let message = format!("{}: has no *.json, *.yaml or *.yml", path.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    }
+    inside.iter().map(|file| read(file)).try_fold(Vec::new(), |mut files, read| {
+        files.extend(read?);
+        Ok(files)
+    })
+}
+
+fn run_crd(arguments: &Crd) -> io::Result<ExitCode> {
+    let crds = crds().map_err(io::Error::other)?;
+    if let Some(folder) = &arguments.output_dir {
+        fs::create_dir_all(folder)?;
+        for (name, text) in crds {
+            fs::write(folder.join(name), text)?;
+        }
+    } else {
+        let texts: Vec<String> = crds.into_iter().map(|(_, text)| text).collect();
+        io::stdout().write_all(texts.join("---\n").as_bytes())?;
+        io::stdout().flush()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The CRDs as YAML, each with the name of its file.
+///
+/// # Errors
+/// The YAML writer's message.
+pub fn crds() -> Result<Vec<(String, String)>, String> {
+    api::crds()
+        .iter()
+        .map(|crd| {
+            let value = serde_json::to_value(crd).map_err(|error| error.to_string())?;
+            let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+            Ok((name, render::yaml(&value)?))
+        })
+        .collect()
+}

@@ -1,0 +1,455 @@
+//! Which objects does a file hold?
+//!
+//! Linkspan's objects as manifests write them, alone or in a `List`; and what ECS's own tools read
+//! and print: a task definition, a list of container definitions, a service, and what the
+//! `describe` calls answer. Names and namespaces are filled in here. What a spec may say is no
+//! question here; what is no ECS at all is refused with a hint, or left out with a note.
+
+use serde_json::{Map, Value, json};
+
+use super::diagnostics::{Diagnostic, Severity};
+use super::source::{Document, Source, Span, join};
+use crate::ecs::reference::text;
+use crate::names::{GROUP, dns_label, sha256_hex};
+use crate::world::{Kind, ObjectKey, set};
+
+/// An object that stands in a file, or that a file implies.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    /// Which.
+    pub(super) key: ObjectKey,
+    /// Its manifest, without a status.
+    pub(super) body: Value,
+    /// Whether no file has it, and another object implies it.
+    pub(super) implied: bool,
+    /// Whether something is said of it already that keeps it from being rendered.
+    pub(super) refused: bool,
+    /// Where it stands.
+    pub(super) origin: Origin,
+}
+
+/// Where an object stands.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// The number of the file.
+    pub(super) source: usize,
+    /// The number of the document in it.
+    pub(super) document: usize,
+    /// The path of the object in the document.
+    object: String,
+    /// The path of its spec in the document.
+    spec: String,
+    /// Whether what stands there is only the spec's list of containers.
+    containers_only: bool,
+}
+
+impl Origin {
+    /// The path in the document of a path in the spec.
+    pub(super) fn path(&self, in_spec: &str) -> String {
+        let in_spec = match in_spec.strip_prefix("containerDefinitions") {
+            Some(below) if self.containers_only => below,
+            _ => in_spec,
+        };
+        if in_spec.starts_with('[') || in_spec.is_empty() {
+            format!("{}{in_spec}", self.spec)
+        } else {
+            join(&self.spec, in_spec)
+        }
+    }
+
+    /// The path in the document of a path in the whole object.
+    pub(super) fn object_path(&self, in_object: &str) -> String {
+        join(&self.object, in_object)
+    }
+}
+
+impl Root {
+    /// The spec as it was written.
+    pub(super) fn spec(&self) -> &Value {
+        self.body.get("spec").unwrap_or(&Value::Null)
+    }
+
+    /// The UID that the file gives, or one derived from what the object is called.
+    pub(super) fn uid(&self) -> String {
+        self.given_uid().map_or_else(|| derived_uid(&self.key), ToOwned::to_owned)
+    }
+
+    /// The UID that the file gives.
+    pub(super) fn given_uid(&self) -> Option<&str> {
+        self.body.pointer("/metadata/uid")?.as_str().filter(|uid| !uid.is_empty())
+    }
+}
+
+/// A UID for what no cluster has made: the same for the same kind, namespace and name.
+fn derived_uid(key: &ObjectKey) -> String {
+    let hex = sha256_hex(&["render", &key.to_string()]);
+    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+    // In the form of RFC 9562's version 8, which is what names of one's own devising are for.
+    let (low, middle, high) = (part(0..8), part(8..12), part(13..16));
+    format!("{low}-{middle}-8{high}-8{}-{}", part(17..20), part(20..32))
+}
+
+/// The objects of the files, in order, and what there is to say about those that are none.
+pub(super) fn roots(
+    sources: &[(&str, &Source)],
+    namespace: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Root> {
+    let mut roots = Vec::new();
+    for (number, (name, source)) in sources.iter().enumerate() {
+        let documents = match &source.documents {
+            Ok(documents) => documents,
+            Err(fault) => {
+                diagnostics.push(Diagnostic {
+                    severity: Severity::Error,
+                    source: number,
+                    span: Some(fault.span),
+                    message: fault.message.clone(),
+                });
+                continue;
+            }
+        };
+        if documents.is_empty() {
+            diagnostics.push(Diagnostic {
+                severity: Severity::Error,
+                source: number,
+                span: None,
+                message: "holds nothing".to_owned(),
+            });
+        }
+        for (at, document) in documents.iter().enumerate() {
+            let mut reader = Reader {
+                source: number,
+                number: at,
+                document,
+                stem: stem(name),
+                namespace,
+                roots: &mut roots,
+                diagnostics,
+            };
+            reader.read(&document.value, "");
+        }
+    }
+    roots
+}
+
+/// What a file is called, as an ECS name: `web` of `deploy/web.json`.
+fn stem(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let plain: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+        .take(255)
+        .collect();
+    let plain = plain.trim_matches('-');
+    if plain.is_empty() { "unnamed".to_owned() } else { plain.to_owned() }
+}
+
+struct Reader<'a> {
+    source: usize,
+    number: usize,
+    document: &'a Document,
+    stem: String,
+    namespace: &'a str,
+    roots: &'a mut Vec<Root>,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, value: &Value, path: &str) {
+        match value {
+            Value::Object(object) if object.contains_key("apiVersion") => {
+                self.manifest(object, path);
+            }
+            Value::Object(object) => self.ecs(value, object, path),
+            Value::Array(list) if !list.is_empty() => {
+                if list.iter().all(|element| element.get("image").is_some()) {
+                    self.containers(value, path);
+                } else {
+                    for (at, element) in list.iter().enumerate() {
+                        self.read(element, &format!("{path}[{at}]"));
+                    }
+                }
+            }
+            _ => self.refuse(
+                path,
+                "is neither an object of Linkspan nor a task definition or service of ECS",
+            ),
+        }
+    }
+
+    /// An object with `apiVersion` and `kind`.
+    fn manifest(&mut self, object: &Map<String, Value>, path: &str) {
+        let word = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (word("apiVersion"), word("kind"));
+        if let (true, Some(items)) =
+            (kind.ends_with("List"), object.get("items").and_then(Value::as_array))
+        {
+            let items_path = join(path, "items");
+            for (at, item) in items.iter().enumerate() {
+                self.read(item, &format!("{items_path}[{at}]"));
+            }
+            return;
+        }
+        let known = Kind::of(api_version, kind);
+        let ours = api_version == GROUP || api_version.starts_with(&format!("{GROUP}/"));
+        let Some(known) = known.filter(|_| ours) else {
+            if ours {
+                let kinds: Vec<&str> = Kind::ALL
+                    .iter()
+                    .map(|kind| kind.type_meta())
+                    .filter(|(api_version, _)| api_version.starts_with(GROUP))
+                    .map(|(_, kind)| kind)
+                    .collect();
+                let message = format!(
+                    "`{kind}` of {api_version} is not known; {GROUP}/{} has {}",
+                    crate::api::VERSION,
+                    kinds.join(", ")
+                );
+                self.refuse(&join(path, "kind"), message);
+            } else {
+                self.note(
+                    path,
+                    format!("{kind} of {api_version} is left out: only ECS is rendered"),
+                );
+            }
+            return;
+        };
+        let Some(name) = self.name_of(object, path) else { return };
+        if !object.contains_key("spec") {
+            self.refuse(path, "has no spec");
+            return;
+        }
+        let mut body = Value::Object(object.clone());
+        if let Some(body) = body.as_object_mut() {
+            // What a cluster said of it at some time is not what is asked for.
+            body.remove("status");
+        }
+        let namespace = if known.is_namespaced() {
+            let given = body.pointer("/metadata/namespace").and_then(Value::as_str);
+            let namespace = given.unwrap_or(self.namespace).to_owned();
+            set(&mut body, &["metadata", "namespace"], namespace.as_str());
+            namespace
+        } else {
+            String::new()
+        };
+        self.roots.push(Root {
+            key: ObjectKey::new(known, &namespace, &name),
+            body,
+            implied: false,
+            refused: false,
+            origin: Origin {
+                source: self.source,
+                document: self.number,
+                object: path.to_owned(),
+                spec: join(path, "spec"),
+                containers_only: false,
+            },
+        });
+    }
+
+    fn name_of(&mut self, object: &Map<String, Value>, path: &str) -> Option<String> {
+        let metadata = join(path, "metadata");
+        let Some(given) = object.get("metadata").filter(|metadata| metadata.is_object()) else {
+            self.refuse(path, "has no metadata.name");
+            return None;
+        };
+        let Some(name) = given.get("name").and_then(Value::as_str) else {
+            self.refuse(&metadata, "has no name that is a text");
+            return None;
+        };
+        let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_subdomain = name.len() <= 253
+            && name.split('.').all(|label| {
+                label.starts_with(edge)
+                    && label.ends_with(edge)
+                    && label.chars().all(|c| edge(c) || c == '-')
+            });
+        if !is_subdomain {
+            self.refuse(
+                &join(&metadata, "name"),
+                format!(
+                    "`{name}` cannot name a Kubernetes object: lower case letters, digits, - and . \
+                     can; an ECS name of another form goes into the spec"
+                ),
+            );
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
+    /// An object as ECS's own tools have it.
+    fn ecs(&mut self, value: &Value, object: &Map<String, Value>, path: &str) {
+        let has = |name: &str| object.contains_key(name);
+        if has("containerDefinitions") {
+            self.task_definition(value, path, false);
+        } else if object.get("taskDefinition").is_some_and(Value::is_object) {
+            self.unwrap(object, path, "taskDefinition");
+        } else if object.get("services").is_some_and(Value::is_array) {
+            self.unwrap(object, path, "services");
+        } else if object.get("service").is_some_and(Value::is_object) {
+            self.unwrap(object, path, "service");
+        } else if ["taskDefinition", "serviceName", "desiredCount"].into_iter().any(has) {
+            self.service(value, path);
+        } else if let Some(member) = object.keys().find(|name| {
+            matches!(
+                name.as_str(),
+                "AWSTemplateFormatVersion"
+                    | "ContainerDefinitions"
+                    | "DesiredCount"
+                    | "Properties"
+                    | "Resources"
+                    | "TaskDefinition"
+            )
+        }) {
+            self.refuse(
+                &join(path, member),
+                format!(
+                    "`{member}` is how CloudFormation writes; render takes the API's form, as `aws \
+                     ecs describe-task-definition` and `describe-services` print it"
+                ),
+            );
+        } else if object.get("services").is_some_and(Value::is_object) {
+            self.refuse(
+                &join(path, "services"),
+                "a Compose file is not ECS; write a task definition",
+            );
+        } else {
+            self.refuse(
+                path,
+                "is no ECS: a task definition has containerDefinitions, a service has taskDefinition, \
+                 and an object of Linkspan has apiVersion and kind",
+            );
+        }
+    }
+
+    /// What a `describe` call answers: the thing itself stands in one member.
+    fn unwrap(&mut self, object: &Map<String, Value>, path: &str, member: &str) {
+        for (name, value) in object {
+            let inside = join(path, name);
+            if name != member {
+                if !crate::plan::judge::is_empty(value) {
+                    let message = format!("`{name}` beside {member} has no effect");
+                    self.note(&inside, message);
+                }
+                continue;
+            }
+            match value {
+                Value::Array(list) => {
+                    for (at, element) in list.iter().enumerate() {
+                        self.read(element, &format!("{inside}[{at}]"));
+                    }
+                }
+                _ if member == "taskDefinition" => self.task_definition(value, &inside, false),
+                _ => self.service(value, &inside),
+            }
+        }
+    }
+
+    fn containers(&mut self, list: &Value, path: &str) {
+        let family = self.stem.clone();
+        let message =
+            format!("a list of container definitions: taken for a task definition `{family}`");
+        self.note(path, message);
+        let spec = json!({"family": family, "containerDefinitions": list});
+        self.task_definition(&spec, path, true);
+    }
+
+    fn task_definition(&mut self, spec: &Value, path: &str, containers_only: bool) {
+        let family = text(spec, "family");
+        let name = dns_label(family.as_deref().unwrap_or(&self.stem), 63);
+        self.bare(Kind::TaskDefinition, &name, spec, path, containers_only);
+        if family.is_none() {
+            // Only that one can say what it is called: the rest is judged all the same.
+            let member =
+                if spec.get("family").is_some() { "family" } else { "containerDefinitions" };
+            self.refuse(&join(path, member), "family: is required in a task definition of ECS");
+            if let Some(root) = self.roots.last_mut() {
+                root.refused = true;
+            }
+        }
+    }
+
+    fn service(&mut self, spec: &Value, path: &str) {
+        let mut spec = spec.clone();
+        let name = match (text(&spec, "serviceName"), text(&spec, "service")) {
+            (Some(name), _) => name,
+            // UpdateService calls it so.
+            (None, Some(name)) => {
+                let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+                if let Some(spec) = spec.as_object_mut() {
+                    spec.remove("service");
+                    spec.insert("serviceName".to_owned(), name.as_str().into());
+                }
+                name
+            }
+            (None, None) => {
+                let name = self.stem.clone();
+                self.note(path, format!("a service without serviceName: taken for `{name}`"));
+                if let Some(spec) = spec.as_object_mut() {
+                    spec.insert("serviceName".to_owned(), name.as_str().into());
+                }
+                name
+            }
+        };
+        self.bare(Kind::Service, &dns_label(&name, 63), &spec, path, false);
+    }
+
+    fn bare(&mut self, kind: Kind, name: &str, spec: &Value, path: &str, containers_only: bool) {
+        self.roots.push(Root {
+            key: ObjectKey::new(kind, self.namespace, name),
+            body: manifest(kind, self.namespace, name, spec),
+            implied: false,
+            refused: false,
+            origin: Origin {
+                source: self.source,
+                document: self.number,
+                object: path.to_owned(),
+                spec: path.to_owned(),
+                containers_only,
+            },
+        });
+    }
+
+    fn refuse(&mut self, path: &str, message: impl Into<String>) {
+        self.say(Severity::Error, path, message.into());
+    }
+
+    fn note(&mut self, path: &str, message: impl Into<String>) {
+        self.say(Severity::Note, path, message.into());
+    }
+
+    fn say(&mut self, severity: Severity, path: &str, message: String) {
+        let place = self.document.places.get(path);
+        let span: Option<Span> = place.map(|place| place.key.unwrap_or(place.value));
+        self.diagnostics.push(Diagnostic { severity, source: self.source, span, message });
+    }
+}
+
+fn manifest(kind: Kind, namespace: &str, name: &str, spec: &Value) -> Value {
+    let (api_version, kind) = kind.type_meta();
+    json!({
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    })
+}
+
+/// The Service of one task that a task definition implies which no service names.
+pub(super) fn implied_service(task_definition: &Root, family: &str) -> Root {
+    let key = ObjectKey { kind: Kind::Service, ..task_definition.key.clone() };
+    let mut spec = json!({"serviceName": family, "taskDefinition": family, "desiredCount": 1});
+    let compatible = task_definition.spec().get("requiresCompatibilities");
+    if compatible.and_then(Value::as_array).is_some_and(|list| list.contains(&"FARGATE".into())) {
+        set(&mut spec, &["launchType"], "FARGATE");
+    }
+    Root {
+        body: manifest(Kind::Service, &key.namespace, &key.name, &spec),
+        key,
+        implied: true,
+        refused: false,
+        origin: task_definition.origin.clone(),
+    }
+}

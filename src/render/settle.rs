@@ -1,0 +1,110 @@
+//! What comes of a world when nothing but Linkspan acts on it?
+//!
+//! Plans and carries out, over and over, until no plan asks for a write: the operator without a
+//! cluster. Time stands still in it, so that what waits for time goes on waiting.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::plan::{Moment, Write, plan};
+use crate::world::{Kind, ObjectKey, Shelved, World};
+
+/// After how many rounds a world that still changes is given up.
+const MOST_ROUNDS: usize = 50;
+
+/// Why a world did not settle: a mistake in Linkspan, not in its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsettled {
+    /// It goes on changing; here is the object whose plan asked for the last write.
+    Restless(ObjectKey),
+    /// What a plan asked to be written is not of the kind that it should be.
+    Malformed(ObjectKey, String),
+}
+
+impl fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "internal error: ")?;
+        match self {
+            Self::Restless(key) => write!(f, "{key} does not settle in {MOST_ROUNDS} rounds"),
+            Self::Malformed(key, why) => write!(f, "{key} is planned malformed: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Unsettled {}
+
+/// Plans and carries out until there is nothing to write, and says how many writes it took.
+///
+/// # Errors
+/// A defect of Linkspan: the world does not come to rest, or a write cannot be carried out.
+pub fn settle(world: &mut World, now: Timestamp) -> Result<usize, Unsettled> {
+    settle_watched(world, now, |_, _| {})
+}
+
+/// Settles, and shows every write beside the object for which it was planned.
+///
+/// # Errors
+/// As [`settle`].
+pub fn settle_watched(
+    world: &mut World,
+    now: Timestamp,
+    mut watch: impl FnMut(&ObjectKey, &Write),
+) -> Result<usize, Unsettled> {
+    let moment = Moment::at(now);
+    let mut writes = 0;
+    for round in 1.. {
+        let mut rested = true;
+        for root in planned(world) {
+            for write in plan(world, &root, &moment).writes {
+                rested = false;
+                if round > MOST_ROUNDS {
+                    return Err(Unsettled::Restless(root));
+                }
+                watch(&root, &write);
+                world
+                    .carry_out(&write)
+                    .map_err(|why| Unsettled::Malformed(write.key().clone(), why.to_string()))?;
+                writes += 1;
+            }
+        }
+        if rested {
+            break;
+        }
+    }
+    Ok(writes)
+}
+
+/// The objects that plans are made for, in the order of their kinds, namespaces and names.
+fn planned(world: &World) -> Vec<ObjectKey> {
+    fn keys<K: Shelved>(world: &World, keys: &mut Vec<ObjectKey>) {
+        for object in K::shelf(world).iter() {
+            let meta = object.meta();
+            keys.push(ObjectKey::new(
+                K::KIND,
+                meta.namespace.as_deref().unwrap_or_default(),
+                meta.name.as_deref().unwrap_or_default(),
+            ));
+        }
+    }
+    let mut planned = Vec::new();
+    for kind in Kind::ALL {
+        match kind {
+            Kind::Cluster
+            | Kind::CapacityProvider
+            | Kind::TaskDefinition
+            | Kind::TaskDefinitionRevision
+            | Kind::Service
+            | Kind::Task
+            | Kind::Rule => crate::world::each_kind!(kind, keys(world, &mut planned)),
+            Kind::ServiceDeployment
+            | Kind::Deployment
+            | Kind::ReplicaSet
+            | Kind::Pod
+            | Kind::Endpoints
+            | Kind::DisruptionBudget
+            | Kind::Node => {}
+        }
+    }
+    planned
+}

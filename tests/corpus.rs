@@ -1,0 +1,272 @@
+//! Does anything become of real ECS JSON?
+//!
+//! `LINKSPAN_CORPUS` names a folder with `files/*.json`. Every file must end in manifests or in
+//! refusals that each name a place, and every member of it must be honoured or reported: nothing
+//! panics, nothing is dropped in silence. A summary of what became of the files is printed.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test, and its summary"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use linkspan::ecs::members::{Input, Shape, Verdict};
+use linkspan::plan::judge::is_empty;
+use linkspan::render::{File, Options, Output, read, run};
+use serde_json::{Value, json};
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test has no command line to be told by")]
+fn every_file_is_rendered_or_refused_with_a_place() {
+    let Ok(folder) = std::env::var("LINKSPAN_CORPUS") else {
+        println!("skipped: set LINKSPAN_CORPUS to a folder with files/*.json");
+        return;
+    };
+    let mut paths: Vec<PathBuf> = fs::read_dir(PathBuf::from(folder).join("files"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "the folder is empty");
+    let mut tally = Tally::default();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let file = File { name, bytes: fs::read(path).unwrap() };
+        tally.count(&file);
+    }
+    println!("{tally}");
+}
+
+#[derive(Default)]
+struct Tally {
+    rendered: usize,
+    without_difference: usize,
+    refused: usize,
+    reasons: BTreeMap<String, usize>,
+    differences: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn count(&mut self, file: &File) {
+        let mut files = vec![file.clone()];
+        files.extend(task_definition_for(file));
+        let options = Options { verbose: true, ..Options::default() };
+        let Output { stdout, stderr, failed } = run(&files, &options);
+        assert_eq!(run(&files, &options).stdout, stdout, "{}: the same every time", file.name);
+        for line in stderr.lines() {
+            let said = ["error: ", "warning: ", "note: "]
+                .iter()
+                .find_map(|word| Some((line.find(&format!(": {word}"))?, word.len(), *word)));
+            let Some((at, length, word)) = said.filter(|_| !line.starts_with("  ")) else {
+                continue;
+            };
+            let place: Vec<&str> = line[..at].rsplitn(3, ':').collect();
+            let numbers = place.iter().take(2).all(|number| number.parse::<usize>().is_ok());
+            assert!(numbers && place.len() == 3, "{}: without a place: {line}", file.name);
+            let counted = match word {
+                "error: " => &mut self.reasons,
+                "warning: " => &mut self.differences,
+                _ => continue,
+            };
+            *counted.entry(reason(&line[at + 2 + length..])).or_default() += 1;
+        }
+        let errors = stderr.contains(": error: ");
+        assert_eq!(failed, errors, "{}: {stderr}", file.name);
+        if failed {
+            self.refused += 1;
+        } else {
+            assert!(stdout.contains("kind: Deployment"), "{}: nothing came of it", file.name);
+            self.rendered += 1;
+            self.without_difference += usize::from(!stderr.contains(": warning: "));
+        }
+        nothing_is_dropped(file, &stderr);
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rendered, without_difference, refused, reasons, differences } = self;
+        writeln!(
+            f,
+            "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
+             {refused} refused",
+            rendered + refused
+        )?;
+        for (title, counted) in [("errors", reasons), ("warnings", differences)] {
+            let mut counted: Vec<_> = counted.iter().collect();
+            counted.sort_by_key(|(reason, count)| (usize::MAX - **count, *reason));
+            writeln!(f, "{title}:")?;
+            for (reason, count) in counted {
+                writeln!(f, "{count:6} {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A message without the values of one file.
+fn reason(message: &str) -> String {
+    let (path, rule) = message.split_once(": ").unwrap_or(("", message));
+    let path = path.split(" is ").next().unwrap_or_default();
+    let mut quoted = false;
+    let plain: String = format!("{path}: {rule}")
+        .chars()
+        .filter(|c| {
+            let tick = *c == '`';
+            quoted ^= tick;
+            !tick && !quoted && !c.is_ascii_digit()
+        })
+        .collect();
+    plain
+}
+
+/// A service alone names a task definition that is not there: one that fits is put beside it.
+fn task_definition_for(file: &File) -> Option<File> {
+    let documents = read(&file.bytes).documents.ok()?;
+    let mut spec = &documents.first()?.value;
+    for wrapper in ["services", "service"] {
+        spec = spec.get(wrapper).map_or(spec, |inner| inner.get(0).unwrap_or(inner));
+    }
+    if spec.get("containerDefinitions").is_some() || spec.is_array() {
+        return None;
+    }
+    let reference = spec.get("taskDefinition")?.as_str()?;
+    let short = reference.rsplit('/').next()?;
+    let (family, revision) = short.split_once(':').unwrap_or((short, "1"));
+    let balancers = spec.get("loadBalancers").and_then(Value::as_array);
+    let containers: BTreeMap<&str, Value> = balancers
+        .into_iter()
+        .flatten()
+        .filter_map(|balancer| {
+            let name = balancer.get("containerName")?.as_str()?;
+            let port = balancer.get("containerPort")?.clone();
+            let ports = json!([{"containerPort": port}]);
+            Some((name, json!({"name": name, "image": "example", "portMappings": ports})))
+        })
+        .collect();
+    let mut containers: Vec<Value> = containers.into_values().collect();
+    if containers.is_empty() {
+        containers.push(json!({"name": "main", "image": "example"}));
+    }
+    let fitting = json!({
+        "family": family,
+        "revision": revision.parse::<i64>().ok(),
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": "256",
+        "memory": "512",
+        "containerDefinitions": containers,
+    });
+    Some(File { name: "fitting.json".to_owned(), bytes: fitting.to_string().into_bytes() })
+}
+
+/// Every member of a file is honoured, or something is said about it or about what holds it.
+fn nothing_is_dropped(file: &File, stderr: &str) {
+    let Ok(documents) = read(&file.bytes).documents else { return };
+    let said: BTreeSet<(usize, usize)> = stderr
+        .lines()
+        .filter_map(|line| {
+            let rest = line.strip_prefix(&format!("{}:", file.name))?;
+            let mut parts = rest.splitn(3, ':');
+            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        })
+        .collect();
+    let text = String::from_utf8_lossy(&file.bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    for document in documents {
+        // A document that is none at all is refused as a whole.
+        if document.places.get("").is_some_and(|place| {
+            let (line, column) = linkspan::render::position(text, place.value.start);
+            stderr.contains(&format!("{}:{line}:{column}: error: ", file.name))
+        }) {
+            continue;
+        }
+        // With this mode, both say what is so anyway.
+        let exact = |path: &str| path.ends_with("networkMode") || path.ends_with(".hostPort");
+        let inner = document.value.get("taskDefinition").unwrap_or(&document.value);
+        let awsvpc = inner.get("networkMode") == Some(&json!("awsvpc"));
+        for (path, place) in &document.places {
+            let is_told = |span: linkspan::render::Span| {
+                said.contains(&linkspan::render::position(text, span.start))
+            };
+            let value = lookup(&document.value, path);
+            if value.is_some_and(|value| is_empty(value) || *value == json!(false)) {
+                continue;
+            }
+            let mut above = path.as_str();
+            let mut told = false;
+            loop {
+                if let Some(place) = document.places.get(above) {
+                    told |= is_told(place.value) || place.key.is_some_and(is_told);
+                }
+                let Some(end) = above.rfind(['.', '[']) else { break };
+                above = &above[..end];
+            }
+            // What holds other members is as honoured as they are.
+            if told || place.holds || honoured(path) || (awsvpc && exact(path)) {
+                continue;
+            }
+            panic!("{}: {path} is neither honoured nor reported", file.name);
+        }
+    }
+}
+
+fn lookup<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut pointer = String::new();
+    for c in path.chars() {
+        match c {
+            '[' | '.' if pointer.is_empty() => pointer.push('/'),
+            '[' | '.' => pointer.push('/'),
+            ']' => {}
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+    let pointer = if pointer.is_empty() || pointer.starts_with('/') {
+        pointer
+    } else {
+        format!("/{pointer}")
+    };
+    value.pointer(&pointer)
+}
+
+/// Whether the member table has this member of a task definition or a service as honoured.
+fn honoured(path: &str) -> bool {
+    let mut row = String::new();
+    let mut inside = false;
+    for c in path.chars() {
+        match c {
+            '[' => {
+                inside = true;
+                row.push_str("[]");
+            }
+            ']' => inside = false,
+            _ if inside => {}
+            c => row.push(c),
+        }
+    }
+    let row = row.strip_prefix("taskDefinition.").unwrap_or(&row);
+    let row = row.strip_prefix("services[].").unwrap_or(row);
+    let row = row.strip_prefix("service.").unwrap_or(row);
+    let list = row.strip_prefix("[]").map(|below| format!("containerDefinitions[]{below}"));
+    let row = list.as_deref().unwrap_or(row);
+    let is_honoured = |path: &str| {
+        [Input::TaskDefinition, Input::Service].iter().any(|input| {
+            let member = input.member(path);
+            member.is_some_and(|member| member.verdict == Verdict::Honoured)
+        })
+    };
+    // An element of a list of texts is its list; a member of a map is its map.
+    let of_map = row.rsplit_once('.').is_some_and(|(map, _)| {
+        let shape = Input::TaskDefinition.member(map).map(|member| member.shape);
+        matches!(shape, Some(Shape::StringMap | Shape::Document)) && is_honoured(map)
+    });
+    // UpdateService's name for `serviceName`.
+    is_honoured(row.trim_end_matches("[]")) || of_map || row == "service"
+}

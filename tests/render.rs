@@ -1,0 +1,127 @@
+//! What does `linkspan render` print for these inputs?
+//!
+//! One folder under `tests/render` is one case: its `*.json` and `*.yaml` are the input, `options`
+//! holds arguments, `expected.yaml` (or `expected.json`) is what must be printed, and
+//! `expected.stderr` what must be said. `UPDATE=1 cargo test` writes both anew.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use linkspan::cli::RenderOptions;
+use linkspan::render::{File, Format, Options, Output, run};
+
+/// The options of a case, as a command line has them.
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    options: RenderOptions,
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render");
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 10, "the cases are gone");
+    cases
+}
+
+fn files(case: &Path) -> Vec<File> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            let is_input = path.extension().is_some_and(|end| end == "json" || end == "yaml");
+            if !is_input || name.starts_with("expected.") {
+                return None;
+            }
+            Some(File { name, bytes: fs::read(path).ok()? })
+        })
+        .collect()
+}
+
+fn options(case: &Path) -> Options {
+    let line = fs::read_to_string(case.join("options")).unwrap_or_default();
+    let words = ["render"].into_iter().chain(line.split_whitespace());
+    Line::parse_from(words).options.into()
+}
+
+/// What differs between a file of a case and what it should hold.
+fn compare(path: &Path, found: &str, update: bool) -> Option<String> {
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    if expected == found {
+        return None;
+    }
+    if update {
+        fs::write(path, found).unwrap();
+        return None;
+    }
+    let at = expected.lines().zip(found.lines()).position(|(a, b)| a != b);
+    let at = at.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
+    let mut message = format!("{}:{}:\n", path.display(), at + 1);
+    for (sign, text) in [("-", &*expected), ("+", found)] {
+        for line in text.lines().skip(at).take(5) {
+            let _ = writeln!(message, "  {sign} {line}");
+        }
+    }
+    Some(message)
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test reads its environment")]
+fn every_case_prints_what_is_expected_of_it() {
+    let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
+    let mut differences = String::new();
+    for case in cases() {
+        let options = options(&case);
+        let Output { stdout, stderr, failed } = run(&files(&case), &options);
+        let said: bool = stderr.lines().any(|line| line.contains(": error: "));
+        assert_eq!(failed, said, "{}: fails, and says why", case.display());
+        let printed = match options.format {
+            Format::Yaml => "expected.yaml",
+            Format::Json => "expected.json",
+        };
+        for (name, found) in [(printed, stdout), ("expected.stderr", stderr)] {
+            differences.extend(compare(&case.join(name), &found, update));
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{differences}\nIf that is as it should be: UPDATE=1 cargo test --test render"
+    );
+}
+
+#[test]
+fn the_order_of_files_changes_no_manifest() {
+    for case in cases() {
+        let options = Options { format: Format::Yaml, ..options(&case) };
+        let documents = |mut files: Vec<File>, turn: bool| -> BTreeSet<String> {
+            if turn {
+                files.reverse();
+            }
+            let stdout = run(&files, &options).stdout;
+            stdout.split("---\n").map(ToOwned::to_owned).collect()
+        };
+        let (there, back) = (documents(files(&case), false), documents(files(&case), true));
+        assert_eq!(there, back, "{}", case.display());
+    }
+}
+
+#[test]
+fn bare_ecs_json_becomes_what_objects_of_linkspan_become() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render");
+    let template = |case: &str| {
+        let output = run(&files(&folder.join(case)), &Options::default());
+        let start = output.stdout.find("      containers:").unwrap();
+        output.stdout[start..].to_owned()
+    };
+    assert_eq!(template("hello"), template("hello-ecs-json"));
+}
