@@ -54,6 +54,19 @@ impl Applier {
                     other => other.map_err(failed)?,
                 }
             }
+            Write::MendStatus { uid, status, .. } => {
+                let body = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "add", "path": "/status", "value": status},
+                ]);
+                let patch: Patch<()> =
+                    Patch::Json(serde_json::from_value(body).unwrap_or_default());
+                let parameters = PatchParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                api.patch_status(&key.name, &parameters, &patch).await.map_err(failed)?
+            }
             Write::Delete { uid, .. } => {
                 let parameters = DeleteParams {
                     preconditions: Some(Preconditions {

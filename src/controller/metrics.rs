@@ -118,7 +118,7 @@ impl Metrics {
             Write::Create(_) => "create",
             Write::Apply(_) => "apply",
             Write::Delete { .. } => "delete",
-            Write::Status { .. } => "status",
+            Write::Status { .. } | Write::MendStatus { .. } => "status",
         };
         let outcome = error.map_or("done", Error::label);
         self.wrote.get_or_create(&Wrote { kind, verb, outcome }).inc();

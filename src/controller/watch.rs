@@ -265,10 +265,7 @@ fn take<K: Trimmed>(world: &mut World, guard: DeserializeGuard<K>) -> BTreeSet<O
                 roots.insert(key.clone());
             }
             if let Some(uid) = meta.service_uid() {
-                let services = world.services.find(&Index::Service(uid.to_owned()));
-                roots.extend(
-                    services.iter().map(|service| key_of::<api::Service>(&service.metadata)),
-                );
+                roots.extend(services_of(world, uid.to_owned()));
             }
             let unreadable = Unreadable {
                 uid: meta.uid.unwrap_or_default(),
@@ -305,9 +302,17 @@ pub(super) fn take_answer(
 }
 
 fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey> {
-    world.unreadable.remove(key);
-    let Some(change) = K::shelf_mut(world).remove(&key.namespace, &key.name) else {
-        return BTreeSet::new();
-    };
-    change.old.iter().flat_map(|object| roots_of(world, &**object)).collect()
+    let unreadable = world.unreadable.remove(key);
+    let uid = unreadable.and_then(|unreadable| unreadable.labels.get(label::SERVICE_UID).cloned());
+    let mut roots: BTreeSet<ObjectKey> = uid.map(|uid| services_of(world, uid)).unwrap_or_default();
+    if let Some(change) = K::shelf_mut(world).remove(&key.namespace, &key.name) {
+        roots.extend(change.old.iter().flat_map(|object| roots_of(world, &**object)));
+    }
+    roots
+}
+
+/// The Service of a UID, as one to be planned for.
+fn services_of(world: &World, uid: String) -> BTreeSet<ObjectKey> {
+    let services = world.services.find(&Index::Service(uid));
+    services.iter().map(|service| key_of::<api::Service>(&service.metadata)).collect()
 }

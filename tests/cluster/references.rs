@@ -25,6 +25,7 @@ async fn a_missing_task_definition_is_waited_for() {
 async fn a_revision_that_is_not_there_names_those_that_are() {
     let place = Place::new("no-revision").await;
     place.task_definition("shop", "example/shop:1").await;
+    place.registered("shop-1").await;
     place.service("web", json!({"taskDefinition": "shop:7"})).await;
     let message = place.reason("web", "TaskDefinitionNotFound").await;
     assert!(message.contains("shop:7") && message.contains("shop:1"), "{message}");
@@ -70,7 +71,7 @@ async fn a_wrong_service_says_which_field_and_rule_and_changes_no_child() {
         assert!(words.iter().all(|word| message.contains(word)), "{wrong}: {message}");
     }
     let after = place.deployment(&service).await;
-    assert_eq!(before.resource_version(), after.resource_version(), "no child was touched");
+    assert_eq!(before.metadata.generation, after.metadata.generation, "no child was touched");
     place.service("web", json!({"taskDefinition": "shop", "desiredCount": 3})).await;
     place.steady("web", 3, "shop:1").await;
 }

@@ -159,11 +159,7 @@ async fn from_no_tasks_only_the_new_revision_starts() {
     place.service("web", count(0)).await;
     place.steady("web", 0, "shop:1").await;
     place.task_definition("shop", "example/shop:2").await;
-    until("revision 2 is registered", || async {
-        let revision = place.api::<TaskDefinitionRevision>().get_opt("shop-2").await.unwrap();
-        revision.map(drop).ok_or_else(|| "not yet".to_owned())
-    })
-    .await;
+    place.registered("shop-2").await;
     place.service("web", count(3)).await;
     let service = place.steady("web", 3, "shop:2").await;
     let sets = place.children::<appsv1::ReplicaSet>(&service).await;

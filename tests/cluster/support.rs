@@ -11,7 +11,9 @@ use k8s_openapi::api::policy::v1 as policyv1;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
-use linkspan::api::{ConditionType, Service, ServiceDeployment, TaskDefinition};
+use linkspan::api::{
+    ConditionType, Service, ServiceDeployment, TaskDefinition, TaskDefinitionRevision,
+};
 use linkspan::controller::{self, CancellationToken, Settings};
 use linkspan::names;
 use linkspan::plan::conditions::holds;
@@ -155,6 +157,16 @@ impl Place {
     /// Applies a task definition of one healthy container.
     pub(crate) async fn task_definition(&self, family: &str, image: &str) {
         self.apply::<TaskDefinition>(family, task_definition(image)).await;
+    }
+
+    /// Waits until a revision is there.
+    pub(crate) async fn registered(&self, revision: &str) {
+        let revisions = self.api::<TaskDefinitionRevision>();
+        until(&format!("revision {revision}"), || async {
+            let found = revisions.get_opt(revision).await.unwrap();
+            found.map(drop).ok_or_else(|| "none".to_owned())
+        })
+        .await;
     }
 
     /// Applies a service that follows a family.

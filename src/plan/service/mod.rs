@@ -71,6 +71,13 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let mut obstacle = None;
     match record::decide(&observed, &settings) {
         Decision::Keep => {}
+        // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
+        // definition that has gone does not keep a service from scaling what it runs.
+        Decision::Obstructed(why) if why.reason == Reason::InvalidSpec => {
+            let situation = Situation::held(&observed, &settings, why);
+            assess::report(&observed, &situation, &findings, moment, &mut plan);
+            return plan;
+        }
         Decision::Obstructed(why) => obstacle = Some(why),
         Decision::Start(start) => {
             let first = observed.newest().is_none();
