@@ -1,0 +1,387 @@
+//! Do the laws of the plan hold for worlds that nobody thought of?
+//!
+//! The laws are those of `linkspan::plan`; "safe at every step" needs a cluster that acts, and is
+//! tried by simulation elsewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use linkspan::ecs::members::Input;
+use linkspan::plan::{Moment, Plan, plan};
+use linkspan::render::{File, Format, Options, read, run, settle, yaml};
+use linkspan::world::{Kind, ObjectKey, World};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::{Value, json};
+
+const NAMES: &[&str] = &["web", "Web_2", "api"];
+const SHOP: &str = "shop";
+
+/// Any JSON, out of the words that specs are made of.
+fn anything() -> impl Strategy<Value = Value> {
+    let words: Vec<&str> = Input::TaskDefinition
+        .members()
+        .chain(Input::Service.members())
+        .filter_map(|member| member.path.rsplit(['.', ']']).find(|name| !name.is_empty()))
+        .collect();
+    let text = prop_oneof![
+        select(vec![
+            "web", "FARGATE", "awsvpc", "256", "0.5 vCPU", "2GB", "CMD", "tcp", "", "web:1"
+        ])
+        .prop_map(ToOwned::to_owned),
+        any::<String>(),
+        // What YAML may take for something else.
+        "[ \n\r\t:#'\"\\\\|>&*!%@`0-9eE.,+_xobaynotrufls~{}\\[\\]\u{85}\u{a0}\u{2028}\u{feff}\u{7f}\0-]{0,12}",
+        select(vec![
+            "yes",
+            "on",
+            "No",
+            "y",
+            "null",
+            "~",
+            "0755",
+            "1e3",
+            "1.10",
+            "0x1f",
+            "1_000",
+            "12:30:45",
+            ".inf",
+            "2001-01-01",
+            "=",
+            "<<",
+            "---",
+            "- a",
+            "? a",
+            "a: b",
+            "# a",
+            "%YAML"
+        ])
+        .prop_map(ToOwned::to_owned),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        select(vec![-1, 0, 1, 2, 80, 256, 512, 1024, i64::MAX, i64::MIN]).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::Array),
+            btree_map(select(words.clone()), inner, 0..5).prop_map(|members| {
+                members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+            }),
+        ]
+    })
+}
+
+/// A sound spec in which a few members are something else.
+fn spoilt(sound: impl Strategy<Value = Value>, input: Input) -> impl Strategy<Value = Value> {
+    let paths: Vec<&str> = input.members().map(|member| member.path).collect();
+    let spoil = vec((select(paths), anything()), 0..2);
+    prop_oneof![
+        5 => (sound, spoil).prop_map(|(mut spec, spoil)| {
+            for (path, value) in spoil {
+                put(&mut spec, path, value);
+            }
+            spec
+        }),
+        1 => anything(),
+    ]
+}
+
+/// Sets the member of a path as the table writes it, in the first element of each list.
+fn put(spec: &mut Value, path: &str, value: Value) {
+    let mut at = spec;
+    for part in path.split('.') {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        let name = part.trim_end_matches("[]");
+        at = &mut at[name];
+        if part.ends_with("[]") {
+            if at.as_array().is_none_or(Vec::is_empty) {
+                *at = json!([{}]);
+            }
+            at = &mut at[0];
+        }
+    }
+    *at = value;
+}
+
+fn task_definition() -> impl Strategy<Value = Value> {
+    let container = |name: &'static str| {
+        (1..=9u16, prop::bool::weighted(0.8), any::<bool>()).prop_map(
+            move |(port, essential, checked)| {
+                let mut container = json!({
+                    "name": name, "image": "example.com/image:1",
+                    "portMappings": [{"containerPort": port}], "essential": essential, "memory": 64,
+                });
+                if checked {
+                    container["healthCheck"] = json!({"command": ["CMD", "true"]});
+                }
+                container
+            },
+        )
+    };
+    let sound = (container("Main_"), container("side"), any::<bool>(), 1..4i64).prop_map(
+        |(first, second, fargate, size)| {
+            let mut spec = json!({"containerDefinitions": [first, second]});
+            if fargate {
+                spec["requiresCompatibilities"] = json!(["FARGATE"]);
+                spec["networkMode"] = json!("awsvpc");
+                spec["cpu"] = json!("512");
+                spec["memory"] = json!(size * 1024);
+            }
+            spec
+        },
+    );
+    spoilt(sound, Input::TaskDefinition)
+}
+
+fn service() -> impl Strategy<Value = Value> {
+    let reference = prop_oneof![
+        4 => select(NAMES).prop_map(ToOwned::to_owned),
+        1 => (select(NAMES), 1..3).prop_map(|(family, revision)| format!("{family}:{revision}")),
+    ];
+    let sound = (reference, 0..5i32, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
+        |(task_definition, desired, minimum, maximum, force)| {
+            json!({
+                "taskDefinition": task_definition,
+                "desiredCount": desired,
+                "deploymentConfiguration":
+                    {"minimumHealthyPercent": minimum, "maximumPercent": maximum},
+                "forceNewDeployment": force,
+            })
+        },
+    );
+    spoilt(sound, Input::Service)
+}
+
+/// An object that stands where one of ours may belong, and is none of ours.
+fn foreign() -> impl Strategy<Value = (Kind, Value)> {
+    (select(NAMES), any::<bool>()).prop_map(|(name, owned)| {
+        let mut body = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name.to_lowercase().replace('_', "-"), "namespace": SHOP, "uid": "f"},
+            "spec": {"selector": {"app": "other"}},
+        });
+        if owned {
+            body["metadata"]["ownerReferences"] = json!([{
+                "apiVersion": "apps/v1", "kind": "StatefulSet", "name": "x", "uid": "x",
+                "controller": true,
+            }]);
+        }
+        (Kind::Endpoints, body)
+    })
+}
+
+/// The objects of a world.
+fn objects() -> impl Strategy<Value = Vec<(Kind, Value)>> {
+    let named = |kind: Kind, spec: BoxedStrategy<Value>| {
+        (select(NAMES), spec, 0..3i64).prop_map(move |(name, spec, age)| {
+            let (api_version, word) = kind.type_meta();
+            let object_name = name.to_lowercase().replace('_', "-");
+            // The ECS name, unless the spec is spoilt just there.
+            let (mut spec, member) = match kind {
+                Kind::Service => (spec, "serviceName"),
+                _ => (spec, "family"),
+            };
+            if let Some(spec) = spec.as_object_mut() {
+                spec.entry(member).or_insert_with(|| name.into());
+            }
+            let created = Timestamp::from_second(age).unwrap().to_string();
+            let body = json!({
+                "apiVersion": api_version, "kind": word,
+                "metadata": {
+                    "name": object_name, "namespace": SHOP, "generation": 1,
+                    "uid": format!("{word}-{object_name}"), "creationTimestamp": created,
+                },
+                "spec": spec,
+            });
+            (kind, body)
+        })
+    };
+    let task_definitions = vec(named(Kind::TaskDefinition, task_definition().boxed()), 0..6);
+    let services = vec(named(Kind::Service, service().boxed()), 0..6);
+    (task_definitions, services, vec(foreign(), 0..3)).prop_map(|(one, two, three)| {
+        // One of a kind and name.
+        let mut objects: BTreeMap<(Kind, String), Value> = BTreeMap::new();
+        for (kind, body) in one.into_iter().chain(two).chain(three) {
+            objects.insert((kind, body["metadata"]["name"].to_string()), body);
+        }
+        objects.into_iter().map(|((kind, _), body)| (kind, body)).collect()
+    })
+}
+
+fn world(objects: &[(Kind, Value)]) -> World {
+    let mut world = World { server_minor: Some(36), ..World::default() };
+    for (kind, body) in objects {
+        world.put(*kind, body.clone()).unwrap();
+    }
+    world
+}
+
+fn plans(world: &World, objects: &[(Kind, Value)], now: Timestamp) -> BTreeMap<ObjectKey, Plan> {
+    let keys = objects.iter().map(|(kind, body)| {
+        ObjectKey::new(*kind, SHOP, body["metadata"]["name"].as_str().unwrap())
+    });
+    keys.map(|key| (key.clone(), plan(world, &key, &Moment::at(now)))).collect()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_900_000_000).unwrap()
+}
+
+/// The conditions of every object that has some, by object and type: status and time.
+fn conditions(world: &World, objects: &[(Kind, Value)]) -> BTreeMap<String, (Value, Value)> {
+    let mut all = BTreeMap::new();
+    for (kind, body) in objects {
+        let name = body["metadata"]["name"].as_str().unwrap();
+        let Some(body) = world.body(&ObjectKey::new(*kind, SHOP, name)) else { continue };
+        for condition in body["status"]["conditions"].as_array().into_iter().flatten() {
+            let key = format!("{kind:?} {name} {}", condition["type"]);
+            let value = (condition["status"].clone(), condition["lastTransitionTime"].clone());
+            all.insert(key, value);
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn total_and_deterministic(objects in objects()) {
+        let world = world(&objects);
+        prop_assert_eq!(plans(&world, &objects, now()), plans(&world, &objects, now()));
+    }
+
+    #[test]
+    fn order_blind(objects in objects(), order in vec(any::<Index>(), 8)) {
+        let mut shuffled = objects.clone();
+        for (at, other) in order.iter().enumerate() {
+            if !shuffled.is_empty() {
+                let (one, two) = (at % shuffled.len(), other.index(shuffled.len()));
+                shuffled.swap(one, two);
+            }
+        }
+        let (mut here, mut there) = (world(&objects), world(&shuffled));
+        prop_assert_eq!(plans(&here, &objects, now()), plans(&there, &objects, now()));
+        settle(&mut here, now()).unwrap();
+        settle(&mut there, now()).unwrap();
+        prop_assert_eq!(plans(&here, &objects, now()), plans(&there, &objects, now()));
+    }
+
+    #[test]
+    fn settling_and_quiet(objects in objects()) {
+        let mut world = world(&objects);
+        settle(&mut world, now()).unwrap();
+        prop_assert_eq!(settle(&mut world, now()), Ok(0), "nothing is left to write");
+        let later = now() + SignedDuration::from_hours(1);
+        prop_assert_eq!(settle(&mut world, later), Ok(0), "the time alone changes nothing");
+    }
+
+    #[test]
+    fn a_condition_moves_only_with_its_status(objects in objects(), change in task_definition()) {
+        let mut world = world(&objects);
+        settle(&mut world, now()).unwrap();
+        let before = conditions(&world, &objects);
+        let later = now() + SignedDuration::from_hours(1);
+        for (kind, body) in objects.iter().filter(|(kind, _)| *kind == Kind::TaskDefinition) {
+            let name = body["metadata"]["name"].as_str().unwrap();
+            let mut body = world.body(&ObjectKey::new(*kind, SHOP, name)).unwrap();
+            body["spec"] = change.clone();
+            body["metadata"]["generation"] = json!(2);
+            world.put(*kind, body).unwrap();
+        }
+        settle(&mut world, later).unwrap();
+        let after = conditions(&world, &objects);
+        for (condition, (status, since)) in before {
+            let (now, now_since) = &after[&condition];
+            prop_assert_eq!(*now == status, *now_since == since, "{}", condition);
+        }
+    }
+
+    #[test]
+    fn humble(objects in objects()) {
+        let mut world = world(&objects);
+        let seen = |world: &World, kind: Kind| {
+            let bodies = objects.iter().filter(|(of, _)| *of == kind).map(|(_, body)| {
+                let name = body["metadata"]["name"].as_str().unwrap();
+                world.body(&ObjectKey::new(kind, SHOP, name))
+            });
+            bodies.collect::<Vec<_>>()
+        };
+        let foreign = seen(&world, Kind::Endpoints);
+        let specs = |world: &World| {
+            let of = |kind| seen(world, kind).into_iter().flatten().map(|body| body["spec"].clone());
+            of(Kind::Service).chain(of(Kind::TaskDefinition)).collect::<Vec<_>>()
+        };
+        let asked = specs(&world);
+        settle(&mut world, now()).unwrap();
+        prop_assert_eq!(seen(&world, Kind::Endpoints), foreign, "what is not ours stays as it is");
+        prop_assert_eq!(specs(&world), asked, "nobody's spec is written");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+        let output = run(&[File { name: "any".to_owned(), bytes }], &Options::default());
+        prop_assert_eq!(output.failed, output.stderr.contains("error: "));
+    }
+
+    #[test]
+    fn any_text_of_json_or_yaml_signs_is_read_or_refused(
+        text in "([\\[\\]{}:,\"' \n\t&*<>|!%@#?~-]|- |a: |\"a\": |&a |\\*a |<<: |---\n|[0-9é]){0,40}"
+    ) {
+        let source = read(text.as_bytes());
+        if let Err(fault) = source.documents {
+            prop_assert!(fault.span.start <= text.len(), "{:?}", fault);
+        }
+        run(&[File { name: "any".to_owned(), bytes: text.into_bytes() }], &Options::default());
+    }
+
+    #[test]
+    fn what_is_written_as_yaml_is_read_as_it_was(value in anything()) {
+        let written = yaml(&value).unwrap();
+        let documents = read(written.as_bytes()).documents.map_err(|fault| {
+            TestCaseError::fail(format!("{fault:?} in {written}"))
+        })?;
+        let read = documents.into_iter().next().map_or(Value::Null, |document| document.value);
+        // A whole number with a fraction of nothing is the same number.
+        let same = |value: &Value| match value.as_f64() {
+            Some(number) if value.is_f64() => json!(format!("{number:e}")),
+            _ => value.clone(),
+        };
+        prop_assert_eq!(map(&read, &same), map(&value, &same), "{}", written);
+    }
+
+    #[test]
+    fn any_spec_renders_or_is_refused(task_definition in task_definition(), service in service()) {
+        let file = |name: &str, spec: &Value| File {
+            name: format!("{name}.json"),
+            bytes: spec.to_string().into_bytes(),
+        };
+        let files = [file("web", &task_definition), file("service", &service)];
+        let output = run(&files, &Options { format: Format::Json, ..Options::default() });
+        prop_assert_eq!(output.failed, output.stderr.contains(": error: "), "{}", output.stderr);
+        prop_assert!(!output.stderr.contains("internal error"), "{}", output.stderr);
+    }
+}
+
+fn map(value: &Value, scalar: &dyn Fn(&Value) -> Value) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(|element| map(element, scalar)).collect(),
+        Value::Object(object) => {
+            object.iter().map(|(name, value)| (name.clone(), map(value, scalar))).collect()
+        }
+        other => scalar(other),
+    }
+}
