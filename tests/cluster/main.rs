@@ -17,6 +17,7 @@ mod interruption;
 mod kinds;
 mod lifecycle;
 mod malformed;
+mod pods;
 mod references;
 mod rolling;
 mod support;
