@@ -87,6 +87,9 @@ fn what_is_carried_out_is_seen() {
     let seen = world.body(&key).unwrap();
     assert_eq!(seen["spec"]["replicas"], 2);
     assert_eq!(seen["status"]["readyReplicas"], 1, "a status stays over an apply");
+    assert_eq!(seen["metadata"]["generation"], 2, "another spec is another generation");
+    world.carry_out(&apply(&body)).unwrap();
+    assert_eq!(world.identity(&key).unwrap().1, Some(2), "the same spec is not");
     assert_eq!(world.identity(&key).unwrap().0, uid, "it is the same object");
 
     let delete = |uid: &str| Write::Delete { key: key.clone(), uid: uid.to_owned() };

@@ -171,8 +171,8 @@ fn depth_and_multiplication_are_bounded() {
     let mut chain = "c0: &c0 [[[[[[[[[[x]]]]]]]]]]\n".to_owned();
     for at in 1..30 {
         let of = |name: &str| vec![format!("*{name}{}", at - 1); 10].join(", ");
-        let _ = write!(laughs, "a{at}: &a{at} [{}]\n", of("a"));
-        let _ = write!(chain, "c{at}: &c{at} [[[[[[[[[[*c{}]]]]]]]]]]\n", at - 1);
+        let _ = writeln!(laughs, "a{at}: &a{at} [{}]", of("a"));
+        let _ = writeln!(chain, "c{at}: &c{at} [[[[[[[[[[*c{}]]]]]]]]]]", at - 1);
     }
     assert!(fault(&laughs).2.contains("more than 1000000 values"));
     assert!(fault(&chain).2.contains("levels deep"));
