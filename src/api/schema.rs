@@ -105,6 +105,10 @@ impl Branch {
         let Some(member) = self.member else { return self.object() };
         let int_or_string = || json!({"x-kubernetes-int-or-string": true, "nullable": true});
         let mut schema = match member.shape {
+            // People write 1.4 for "1.4.0", and that is neither an integer nor a string.
+            Shape::String if member.path.ends_with("platformVersion") => {
+                json!({"nullable": true, "x-kubernetes-preserve-unknown-fields": true})
+            }
             Shape::String | Shape::Integer => int_or_string(),
             // A number, a string of digits, and epoch seconds or a date: no one type holds them.
             Shape::Number | Shape::Timestamp => {

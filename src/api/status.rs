@@ -36,6 +36,12 @@ pub enum Reason {
     SteadyState,
     /// A deployment is under way.
     DeploymentInProgress,
+    /// All tasks are those of the newest deployment.
+    DeploymentCompleted,
+    /// Tasks were started.
+    TasksStarted,
+    /// Tasks were stopped.
+    TasksStopped,
     /// Tasks are being started or stopped to reach the desired count.
     Scaling,
     /// The minimum and maximum percent leave no room to stop or start a task.
@@ -80,6 +86,9 @@ impl Reason {
         match self {
             Self::SteadyState => "SteadyState",
             Self::DeploymentInProgress => "DeploymentInProgress",
+            Self::DeploymentCompleted => "DeploymentCompleted",
+            Self::TasksStarted => "TasksStarted",
+            Self::TasksStopped => "TasksStopped",
             Self::Scaling => "Scaling",
             Self::DeploymentBlocked => "DeploymentBlocked",
             Self::UnableToPlaceTask => "UnableToPlaceTask",

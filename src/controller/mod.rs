@@ -1,1 +1,166 @@
-//! stub
+//! The shell: it watches, writes and reports. It decides nothing.
+//!
+//! One watch per kind fills the [`World`]; what changed is routed ([`crate::plan::roots_of`]) to the
+//! objects that must be planned for again; each plan's writes are carried out in order, stopped at
+//! the first error, and their answers go into the world at once, so that the next plan sees them.
+
+mod apply;
+mod backoff;
+mod error;
+mod health;
+mod memory;
+mod metrics;
+mod queue;
+mod reconcile;
+mod report;
+mod telemetry;
+mod watch;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kube::Client;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+pub use apply::Applier;
+pub use telemetry::{LogFormat, start as start_logging};
+pub use tokio_util::sync::CancellationToken;
+
+use self::memory::Memory;
+use self::metrics::Metrics;
+use crate::world::{ObjectKey, World};
+
+/// Settings of the operator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many objects are worked on at once.
+    pub concurrency: usize,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served, if anywhere.
+    pub listen: Option<SocketAddr>,
+    /// How long work under way may take to end after the stop.
+    pub grace: Duration,
+    /// Least time between two writes of one object's status that nobody waits for.
+    pub status_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            listen: None,
+            grace: Duration::from_secs(25),
+            status_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What all tasks of the operator share.
+pub(crate) struct Shared {
+    world: RwLock<World>,
+    requests: UnboundedSender<queue::Request>,
+    applier: Applier,
+    recorder: report::Recorder,
+    memory: Memory,
+    metrics: Metrics,
+    settings: Settings,
+}
+
+impl Shared {
+    fn read(&self) -> RwLockReadGuard<'_, World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, World> {
+        self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has an object planned for after a while.
+    fn request(&self, key: ObjectKey, after: Duration) {
+        // With the queue gone, the operator is stopping.
+        let _ = self.requests.send(queue::request(key, after));
+    }
+}
+
+/// Runs the operator until it is told to stop, or cannot go on.
+///
+/// # Errors
+/// The address to listen on is taken, or the API server cannot be asked for its version.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (requests, received) = tokio::sync::mpsc::unbounded_channel();
+    let (reports, reported) = tokio::sync::mpsc::unbounded_channel();
+    let minor = server_minor(&client).await.context("asking the API server for its version")?;
+    tracing::info!(kubernetes = format!("1.{minor}"), "connected");
+    let shared = Arc::new(Shared {
+        world: RwLock::new(World { server_minor: Some(minor), ..World::default() }),
+        requests,
+        applier: Applier::new(client.clone()),
+        recorder: report::Recorder::new(reports),
+        memory: Memory::default(),
+        metrics: Metrics::new(),
+        settings: settings.clone(),
+    });
+
+    let mut tasks = JoinSet::new();
+    let mut readiness = watch::start_all(&client, &shared, &mut tasks);
+    tasks.spawn(report::publish(client.clone(), reported));
+    tasks.spawn(follow_version(client, shared.clone()));
+    if let Some(address) = settings.listen {
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("listening on {address}"))?;
+        tasks.spawn(health::serve(listener, shared.clone()));
+    }
+
+    tokio::select! {
+        () = readiness.wait() => tracing::info!("all watches are current"),
+        () = stop.cancelled() => return Ok(()),
+    }
+    shared.metrics.ready();
+    queue::run(&shared, received, stop).await;
+    // Watches and the health endpoint end with their set.
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn server_minor(client: &Client) -> Result<u32, kube::Error> {
+    let version = client.apiserver_version().await?;
+    let minor = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse();
+    Ok(minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR))
+}
+
+/// An API server may be upgraded under us.
+async fn follow_version(client: Client, shared: Arc<Shared>) {
+    const INTERVAL: Duration = Duration::from_secs(300);
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        match server_minor(&client).await {
+            Ok(minor) => shared.write().server_minor = Some(minor),
+            Err(error) => tracing::warn!(%error, "asking the API server for its version"),
+        }
+    }
+}
+
+/// Returns when the process is interrupted or told to end.
+pub async fn until_told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for the signal to end");
+            let _ = interrupt.await;
+        }
+    }
+}

@@ -119,6 +119,16 @@ pub enum Write {
         /// Whether it must not wait for others to be written with it.
         urgent: bool,
     },
+    /// Set the whole status of an object that cannot be read, which the API server could not merge
+    /// with another, if it still is the one of this UID.
+    MendStatus {
+        /// Which.
+        key: ObjectKey,
+        /// The UID that it must have.
+        uid: String,
+        /// The whole status.
+        status: Value,
+    },
 }
 
 impl Write {
@@ -126,7 +136,9 @@ impl Write {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Create(object) | Self::Apply(object) => &object.key,
-            Self::Delete { key, .. } | Self::Status { key, .. } => key,
+            Self::Delete { key, .. } | Self::Status { key, .. } | Self::MendStatus { key, .. } => {
+                key
+            }
         }
     }
 }

@@ -74,11 +74,10 @@ pub(super) fn unreadable(key: &ObjectKey, unreadable: &Unreadable, moment: &Mome
         conditions: advance(&[], assessments, unreadable.generation, since),
     };
     Plan {
-        writes: vec![Write::Status {
+        writes: vec![Write::MendStatus {
             key: key.clone(),
             uid: unreadable.uid.clone(),
             status: json!(status),
-            urgent: true,
         }],
         notes: vec![Note { warning: true, reason: Reason::Unreadable, message }],
         ..Plan::default()

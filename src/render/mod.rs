@@ -222,7 +222,7 @@ impl Rendering<'_> {
                     }
                 }
                 Write::Delete { key, .. } => written.retain(|(other, _)| other != key),
-                Write::Status { .. } => {}
+                Write::Status { .. } | Write::MendStatus { .. } => {}
             }
         })
         .map_err(|defect| defect.to_string())?;

@@ -120,7 +120,7 @@ impl World {
                 }
                 Ok(())
             }
-            Write::Status { key, status, .. } => {
+            Write::Status { key, status, .. } | Write::MendStatus { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };
                 set(&mut body, &["status"], status.clone());
                 self.put(key.kind, body)

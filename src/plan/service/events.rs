@@ -45,7 +45,7 @@ pub(super) fn advance(
         .collect();
     if !started.is_empty() {
         let message = format!("has started {} tasks: {}.", started.len(), tasks(&started));
-        say(false, Reason::Scaling, message);
+        say(false, Reason::TasksStarted, message);
     }
     let since = last("stopped");
     let stopped: Vec<&Arc<corev1::Pod>> = pods
@@ -56,7 +56,7 @@ pub(super) fn advance(
         .collect();
     if !stopped.is_empty() {
         let message = format!("has stopped {} running tasks: {}.", stopped.len(), tasks(&stopped));
-        say(false, Reason::Scaling, message);
+        say(false, Reason::TasksStopped, message);
     }
     if let Some(newest) = after.deployments.first() {
         let earlier = before.deployments.iter().find(|deployment| deployment.id == newest.id);
@@ -69,7 +69,7 @@ pub(super) fn advance(
             && !earlier.is_some_and(|earlier| completed(earlier.rollout_state.as_deref()))
         {
             let message = format!("(deployment {}) deployment completed.", newest.id);
-            say(false, Reason::SteadyState, message);
+            say(false, Reason::DeploymentCompleted, message);
         }
     }
     if holds(&after.conditions, ConditionType::Ready)

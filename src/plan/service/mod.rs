@@ -71,6 +71,13 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let mut obstacle = None;
     match record::decide(&observed, &settings) {
         Decision::Keep => {}
+        // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
+        // definition that has gone does not keep a service from scaling what it runs.
+        Decision::Obstructed(why) if why.reason == Reason::InvalidSpec => {
+            let situation = Situation::held(&observed, &settings, why);
+            assess::report(&observed, &situation, &findings, moment, &mut plan);
+            return plan;
+        }
         Decision::Obstructed(why) => obstacle = Some(why),
         Decision::Start(start) => {
             let first = observed.newest().is_none();
@@ -95,7 +102,11 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         assess::report(&observed, &situation, &findings, moment, &mut plan);
         return plan;
     };
-    let waits = plan.waiting.is_some() || !plan.writes.is_empty();
+    // Soon there is a newer record. Until then the workload stays as it is: a count that was applied
+    // with a new template goes in with it, and starts no task of the old one.
+    let waits = plan.waiting.is_some()
+        || !plan.writes.is_empty()
+        || obstacle.as_ref().is_some_and(|obstacle| obstacle.passes);
     deploy(&observed, &settings, &newest, obstacle, &findings, moment, waits, &mut plan);
     plan
 }
@@ -157,7 +168,9 @@ fn deploy(
     };
     child(&observed.endpoints, endpoints::build(observed, newest), plan);
     child(&observed.disruption_budget, Some(disruption_budget::build(observed, settings)), plan);
-    child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+    if !waits {
+        child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+    }
     // What is no longer wanted goes last.
     if let Some(surplus) = endpoints::surplus(observed, newest) {
         plan.writes.push(surplus);

@@ -4,6 +4,9 @@
 //! something was refused or went wrong, 2 when the arguments themselves are wrong. What the commands
 //! mean is decided elsewhere.
 
+#[cfg(feature = "controller")]
+mod shell;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +34,12 @@ pub enum Command {
     Render(Render),
     /// Print Linkspan's CustomResourceDefinitions.
     Crd(Crd),
+    /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
+    #[cfg(feature = "controller")]
+    Controller(shell::Controller),
+    /// Run a real control plane on this machine with simulated nodes, the operator and an example.
+    #[cfg(feature = "sandbox")]
+    Sandbox(shell::Sandbox),
 }
 
 /// `linkspan render`
@@ -124,6 +133,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Render(arguments) => run_render(arguments),
         Command::Crd(arguments) => run_crd(&arguments),
+        #[cfg(feature = "controller")]
+        Command::Controller(arguments) => shell::controller(arguments),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => shell::sandbox(&arguments),
     };
     match done {
         Ok(code) => code,

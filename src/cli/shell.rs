@@ -1,0 +1,97 @@
+//! The commands that need a cluster: `controller`, and `sandbox`, which brings its own.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kube::Client;
+
+use crate::controller::{self, CancellationToken, LogFormat, Settings};
+
+/// `linkspan controller`
+#[derive(Debug, clap::Args)]
+pub struct Controller {
+    /// Where `/healthz`, `/readyz` and `/metrics` are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "LINKSPAN_LISTEN")]
+    listen: SocketAddr,
+    /// How many objects are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 16, env = "LINKSPAN_CONCURRENCY")]
+    concurrency: usize,
+    /// Seconds that work under way may take to end after a stop.
+    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    grace: u64,
+    #[command(flatten)]
+    logs: Logs,
+}
+
+/// How logs are written.
+#[derive(Debug, clap::Args)]
+pub(super) struct Logs {
+    /// The form of log lines.
+    #[arg(long, value_enum, default_value_t, env = "LINKSPAN_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// Which log lines are written, as in `info,linkspan=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "LINKSPAN_LOG")]
+    log: String,
+}
+
+/// `linkspan sandbox`
+#[cfg(feature = "sandbox")]
+#[derive(Debug, clap::Args)]
+pub struct Sandbox {
+    /// Go on through scaling, rolling, going back and deleting; exit 0 when all of it was seen.
+    #[arg(long)]
+    once: bool,
+    /// Stay up until Ctrl-C, with a KUBECONFIG to use.
+    #[arg(long)]
+    keep: bool,
+    /// Which Kubernetes: 1.36 or 1.33.
+    #[arg(long, value_name = "1.N", default_value_t, env = "LINKSPAN_KUBERNETES")]
+    kubernetes_version: crate::sandbox::control_plane::Version,
+    /// Which log lines of the operator are written, as in `linkspan=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "error", env = "LINKSPAN_LOG")]
+    log: String,
+}
+
+/// Runs the operator until it is told to stop.
+pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
+    block_on(async move {
+        controller::start_logging(arguments.logs.log_format, &arguments.logs.log)?;
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        tokio::spawn(async move {
+            controller::until_told_to_stop().await;
+            told.cancel();
+        });
+        let settings = Settings {
+            concurrency: arguments.concurrency,
+            listen: Some(arguments.listen),
+            grace: Duration::from_secs(arguments.grace),
+            ..Settings::default()
+        };
+        controller::run(Client::try_default().await?, settings, stop).await
+    })
+}
+
+/// Runs a sandbox.
+#[cfg(feature = "sandbox")]
+pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
+    use crate::sandbox;
+    let wanted = sandbox::Sandbox {
+        once: arguments.once,
+        keep: arguments.keep,
+        version: arguments.kubernetes_version,
+    };
+    block_on(async {
+        controller::start_logging(LogFormat::Human, &arguments.log)?;
+        sandbox::run(wanted).await
+    })
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> io::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work).map_err(|error| io::Error::other(format!("{error:#}")))?;
+    Ok(ExitCode::SUCCESS)
+}

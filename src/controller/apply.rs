@@ -1,0 +1,125 @@
+//! How is a write carried out against a cluster?
+
+use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use super::error::Error;
+use crate::names::FIELD_MANAGER;
+use crate::plan::Write;
+use crate::world::{Kind, ObjectKey};
+
+/// Carries out writes.
+pub struct Applier {
+    client: Client,
+}
+
+impl Applier {
+    /// One that writes with this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Carries out one write. Returns the object as it is after it; none, if it is gone.
+    pub(crate) async fn carry_out(&self, write: &Write) -> Result<Option<Value>, Error> {
+        let key = write.key();
+        let api = self.api(key);
+        let apply = PatchParams::apply(FIELD_MANAGER).force();
+        let failed = |error| Error::of(key, error);
+        let answer = match write {
+            Write::Create(object) => {
+                let parameters = PostParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PostParams::default()
+                };
+                let typed = dynamic(&object.body);
+                match api.create(&parameters, &typed).await.map_err(failed) {
+                    Err(Error::Exists { key, .. }) => {
+                        let found = api.get(&key.name).await.ok();
+                        let body = found.map(|found| Box::new(json_of(found)));
+                        return Err(Error::Exists { key, body });
+                    }
+                    other => other?,
+                }
+            }
+            Write::Apply(object) => {
+                api.patch(&key.name, &apply, &Patch::Apply(&object.body)).await.map_err(failed)?
+            }
+            Write::Status { uid, status, .. } => {
+                let body = status_body(key, uid, status);
+                match api.patch_status(&key.name, &apply, &Patch::Apply(&body)).await {
+                    // It was deleted; its watch will say so.
+                    Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+                    other => other.map_err(failed)?,
+                }
+            }
+            Write::MendStatus { uid, status, .. } => {
+                let body = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "add", "path": "/status", "value": status},
+                ]);
+                let patch: Patch<()> =
+                    Patch::Json(serde_json::from_value(body).unwrap_or_default());
+                let parameters = PatchParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                api.patch_status(&key.name, &parameters, &patch).await.map_err(failed)?
+            }
+            Write::Delete { uid, .. } => {
+                let parameters = DeleteParams {
+                    preconditions: Some(Preconditions {
+                        uid: Some(uid.clone()),
+                        ..Preconditions::default()
+                    }),
+                    ..DeleteParams::background()
+                };
+                match api.delete(&key.name, &parameters).await {
+                    // Still there under a finalizer: its watch will say when it has gone.
+                    Ok(either) => return Ok(either.left().map(json_of)),
+                    Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+                    Err(error) => return Err(failed(error)),
+                }
+            }
+        };
+        Ok(Some(json_of(answer)))
+    }
+
+    fn api(&self, key: &ObjectKey) -> Api<DynamicObject> {
+        let resource = resource(key.kind);
+        if key.namespace.is_empty() {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), &key.namespace, &resource)
+        }
+    }
+}
+
+fn resource(kind: Kind) -> ApiResource {
+    let (api_version, kind_name) = kind.type_meta();
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let named = GroupVersionKind::gvk(group, version, kind_name);
+    ApiResource::from_gvk_with_plural(&named, kind.plural())
+}
+
+fn dynamic(body: &Value) -> DynamicObject {
+    // Everything that plan makes has a metadata object.
+    serde_json::from_value(body.clone()).unwrap_or_else(|_| DynamicObject {
+        types: None,
+        metadata: kube::api::ObjectMeta::default(),
+        data: body.clone(),
+    })
+}
+
+fn json_of(mut object: DynamicObject) -> Value {
+    object.metadata.managed_fields = None;
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+fn status_body(key: &ObjectKey, uid: &str, status: &Value) -> Value {
+    let (api_version, kind) = key.kind.type_meta();
+    let namespace = Some(&key.namespace).filter(|namespace| !namespace.is_empty());
+    let metadata = json!({"name": key.name, "namespace": namespace, "uid": uid});
+    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "status": status})
+}

@@ -1,0 +1,100 @@
+//! What can go wrong with a write, and what to do next?
+
+use kube::core::Status;
+use serde_json::Value;
+
+use crate::plan::Rejection;
+use crate::world::ObjectKey;
+
+/// Why a write was not carried out: one variant per reaction.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It is there already; with it as it stands, where that could be read.
+    #[error("{key} exists already")]
+    Exists { key: ObjectKey, body: Option<Box<Value>> },
+    /// It changed, or went, since it was seen.
+    #[error("{key} has changed since it was seen: {message}")]
+    Conflict { key: ObjectKey, message: String },
+    /// The API server refuses it for what it says.
+    #[error("{key} was refused: {message}")]
+    Rejected { key: ObjectKey, message: String },
+    /// Its namespace is being deleted.
+    #[error("the namespace of {key} is being deleted")]
+    NamespaceEnds { key: ObjectKey },
+    /// The API server cannot be reached, or is too busy.
+    #[error("{key}: {source}")]
+    Unavailable {
+        key: ObjectKey,
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// What to do after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// Look again at once: the world was out of date.
+    Soon,
+    /// Try again after a growing while.
+    Backoff,
+    /// Say so in the object's status, and try again after a growing while.
+    Rejected,
+}
+
+impl Error {
+    /// The reaction.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Exists { .. } | Self::Conflict { .. } => Retry::Soon,
+            Self::Unavailable { .. } | Self::NamespaceEnds { .. } => Retry::Backoff,
+            Self::Rejected { .. } => Retry::Rejected,
+        }
+    }
+
+    /// A static word for metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Exists { .. } => "exists",
+            Self::Conflict { .. } => "conflict",
+            Self::Rejected { .. } => "rejected",
+            Self::NamespaceEnds { .. } => "namespace_ends",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// What the plan should know of a refusal.
+    pub(crate) fn rejection(&self) -> Option<Rejection> {
+        match self {
+            Self::Rejected { key, message } => {
+                Some(Rejection { key: key.clone(), message: message.clone() })
+            }
+            Self::Exists { .. }
+            | Self::Conflict { .. }
+            | Self::NamespaceEnds { .. }
+            | Self::Unavailable { .. } => None,
+        }
+    }
+
+    /// Sorts an answer of the API server.
+    pub(crate) fn of(key: &ObjectKey, error: kube::Error) -> Self {
+        let key = key.clone();
+        let kube::Error::Api(status) = &error else {
+            return Self::Unavailable { key, source: Box::new(error) };
+        };
+        if names_ending_namespace(status) {
+            return Self::NamespaceEnds { key };
+        }
+        let message = status.message.clone();
+        match (status.code, status.reason.as_str()) {
+            (409, "AlreadyExists") => Self::Exists { key, body: None },
+            (404 | 409, _) => Self::Conflict { key, message },
+            (400..=428 | 431..=499, _) => Self::Rejected { key, message },
+            _ => Self::Unavailable { key, source: Box::new(error) },
+        }
+    }
+}
+
+fn names_ending_namespace(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}

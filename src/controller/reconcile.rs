@@ -1,0 +1,177 @@
+//! One object, once: plan, carry out, report, and when to look again.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::error::{Error, Retry};
+use super::{Shared, watch};
+use crate::plan::{self, Plan, Rejection, Write};
+use crate::world::{Kind, ObjectKey};
+
+/// Even without any event, each object is looked at again after so long.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+
+/// How carrying out a plan ended.
+enum Outcome {
+    /// Everything is written; `later`, but for a status that waits for more to be written with it.
+    Done { later: Option<Duration> },
+    /// A write failed, and what stood behind it was not tried.
+    Failed(Error),
+}
+
+/// Plans for one object and carries it out.
+pub(super) async fn reconcile(shared: &Shared, key: &ObjectKey) {
+    let started = Instant::now();
+    let plan = plan_now(shared, key);
+    let outcome = carry_out(shared, key, &plan).await;
+    let next = match outcome {
+        Outcome::Done { later } => {
+            shared.metrics.reconciled(key.kind, "done", started.elapsed());
+            settled(shared, key, &plan, later)
+        }
+        Outcome::Failed(error) => {
+            shared.metrics.reconciled(key.kind, error.label(), started.elapsed());
+            failed(shared, key, &error).await
+        }
+    };
+    if shared.read().identity(key).is_none() {
+        shared.memory.forget(key);
+        return;
+    }
+    shared.request(key.clone(), next);
+}
+
+fn plan_now(shared: &Shared, key: &ObjectKey) -> Plan {
+    let moment = shared.memory.moment(key, now());
+    let plan = plan::plan(&shared.read(), key, &moment);
+    shared.memory.waits(key, plan.waiting.clone());
+    plan
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is where the shell reads the clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
+    for write in &plan.writes {
+        if let Write::Status { urgent: false, key: of, .. } = write
+            && let Some(later) = shared.memory.status_due(of, shared.settings.status_interval)
+        {
+            // What a later pass writes says this too, and says what happened.
+            return Outcome::Done { later: Some(later) };
+        }
+        if let Err(error) = carry_out_one(shared, write).await {
+            return Outcome::Failed(error);
+        }
+    }
+    for note in &plan.notes {
+        if let Some((uid, _)) = shared.read().identity(key) {
+            shared.recorder.say(key, &uid, note, now());
+        }
+    }
+    Outcome::Done { later: None }
+}
+
+async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
+    let started = Instant::now();
+    let result = shared.applier.carry_out(write).await;
+    shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
+    match result {
+        Ok(answer) => {
+            tracing::debug!(object = %write.key(), "wrote");
+            if let Write::Status { key, .. } = write {
+                shared.memory.status_written(key);
+            }
+            // Read your own writes: the watch may be behind.
+            take(shared, write.key(), answer);
+            Ok(())
+        }
+        // It is there: look at it rather than at what the watch has not brought yet.
+        Err(Error::Exists { key, body }) => {
+            if let Some(body) = body.as_deref() {
+                take(shared, &key, Some(body.clone()));
+            }
+            Err(Error::Exists { key, body })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn take(shared: &Shared, key: &ObjectKey, answer: Option<Value>) {
+    let taken = watch::take_answer(&mut shared.write(), key, answer);
+    match taken {
+        Ok(roots) => watch::request(shared, roots),
+        Err(error) => tracing::warn!(object = %key, %error, "an answer does not decode"),
+    }
+}
+
+fn settled(shared: &Shared, key: &ObjectKey, plan: &Plan, later: Option<Duration>) -> Duration {
+    let was_rejected = shared.memory.succeeded(key);
+    let wake = plan.wake_at.map(|at| {
+        let left = at.as_millisecond().saturating_sub(now().as_millisecond());
+        // Woken before its time, a plan would only wait again.
+        Duration::from_millis(u64::try_from(left).unwrap_or_default() + 2)
+    });
+    let created = plan.writes.iter().any(|write| matches!(write, Write::Create(_)));
+    let soon = (was_rejected || created).then_some(Duration::ZERO);
+    [wake, later, soon]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or_else(|| super::backoff::jittered(AT_LEAST_EVERY, key))
+}
+
+async fn failed(shared: &Shared, key: &ObjectKey, error: &Error) -> Duration {
+    let attempt = shared.memory.failed(key);
+    match error.retry() {
+        Retry::Soon if attempt <= 5 => Duration::from_millis(200),
+        Retry::Soon | Retry::Backoff => {
+            tracing::warn!(object = %key, %error, attempt, "will try again");
+            super::backoff::after(attempt, key)
+        }
+        Retry::Rejected => {
+            tracing::warn!(object = %key, %error, attempt, "the API server refuses it");
+            if let Some(rejection) = error.rejection() {
+                tell_of_rejection(shared, key, rejection).await;
+            }
+            super::backoff::after(attempt, key)
+        }
+    }
+}
+
+/// Says in the object's own status what the API server refused; nothing else of the plan is tried.
+async fn tell_of_rejection(shared: &Shared, key: &ObjectKey, rejection: Rejection) {
+    shared.memory.rejected(key, rejection);
+    let plan = plan_now(shared, key);
+    let status = plan
+        .writes
+        .iter()
+        .find(|write| matches!(write, Write::Status { key: of, .. } if of == key));
+    let Some(status) = status else { return };
+    match carry_out_one(shared, status).await {
+        Ok(()) => {
+            let Some((uid, _)) = shared.read().identity(key) else { return };
+            for note in &plan.notes {
+                shared.recorder.say(key, &uid, note, now());
+            }
+        }
+        Err(error) => tracing::warn!(object = %key, %error, "the refusal could not be reported"),
+    }
+}
+
+/// Whether an object of this kind is planned for, rather than only written.
+pub(super) fn is_root(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Cluster
+            | Kind::CapacityProvider
+            | Kind::TaskDefinition
+            | Kind::TaskDefinitionRevision
+            | Kind::Service
+            | Kind::Task
+            | Kind::Rule
+    )
+}

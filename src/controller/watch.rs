@@ -1,0 +1,318 @@
+//! How does the world learn what is there? One watch per kind, each with its own backoff.
+//!
+//! A relist is compared with what is here, so that what vanished while the watch was broken is
+//! noticed. One object that does not decode is one entry in [`World::unreadable`]; the watch goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::policy::v1 as policyv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, Resource};
+use kube_runtime::WatchStreamExt;
+use kube_runtime::watcher::{self, Event, watcher};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::Shared;
+use super::reconcile::is_root;
+use crate::api;
+use crate::names::label;
+use crate::plan::roots_of;
+use crate::world::{Index, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
+
+/// A half-open connection is noticed after this long, rather than after the usual five minutes.
+const WATCH_SECONDS: u32 = 60;
+
+/// Tells when every watch has seen everything once.
+pub(super) struct Readiness {
+    left: usize,
+    ready: mpsc::UnboundedReceiver<()>,
+}
+
+impl Readiness {
+    pub(super) async fn wait(&mut self) {
+        while self.left > 0 && self.ready.recv().await.is_some() {
+            self.left -= 1;
+        }
+    }
+}
+
+/// Starts all watches.
+pub(super) fn start_all(
+    client: &Client,
+    shared: &Arc<Shared>,
+    tasks: &mut JoinSet<()>,
+) -> Readiness {
+    let (tell, ready) = mpsc::unbounded_channel();
+    let mut left = 0;
+    macro_rules! watch {
+        ($($kind:ty $(, $selector:expr)?;)*) => {$(
+            left += 1;
+            let config = watcher::Config::default().timeout(WATCH_SECONDS)$(.labels($selector))?;
+            tasks.spawn(watch::<$kind>(client.clone(), config, shared.clone(), tell.clone()));
+        )*};
+    }
+    watch! {
+        api::Cluster;
+        api::CapacityProvider;
+        api::TaskDefinition;
+        api::TaskDefinitionRevision;
+        api::Service;
+        api::ServiceDeployment;
+        api::Task;
+        api::Rule;
+        appsv1::Deployment;
+        appsv1::ReplicaSet, label::SERVICE_UID;
+        corev1::Pod, label::SERVICE_UID;
+        corev1::Service;
+        policyv1::PodDisruptionBudget;
+        corev1::Node;
+    }
+    Readiness { left, ready }
+}
+
+/// What a kind keeps of its objects in memory.
+trait Trimmed: Shelved {
+    /// Drops what no decision looks at.
+    fn trim(&mut self, _ours: bool) {}
+}
+
+impl Trimmed for api::Cluster {}
+impl Trimmed for api::CapacityProvider {}
+impl Trimmed for api::TaskDefinition {}
+impl Trimmed for api::TaskDefinitionRevision {}
+impl Trimmed for api::Service {}
+impl Trimmed for api::ServiceDeployment {}
+impl Trimmed for api::Task {}
+impl Trimmed for api::Rule {}
+
+impl Trimmed for appsv1::Deployment {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.status = None;
+            if let Some(spec) = &mut self.spec {
+                // The selector tells ours apart when all else was taken from it.
+                *spec = appsv1::DeploymentSpec {
+                    selector: std::mem::take(&mut spec.selector),
+                    ..appsv1::DeploymentSpec::default()
+                };
+            }
+        }
+    }
+}
+
+impl Trimmed for appsv1::ReplicaSet {
+    fn trim(&mut self, _: bool) {
+        if let Some(spec) = &mut self.spec {
+            spec.template = None;
+        }
+    }
+}
+
+impl Trimmed for corev1::Pod {
+    fn trim(&mut self, _: bool) {
+        if let Some(spec) = &mut self.spec {
+            *spec = corev1::PodSpec { node_name: spec.node_name.take(), ..Default::default() };
+        }
+        self.metadata.annotations = None;
+    }
+}
+
+impl Trimmed for corev1::Service {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.spec = None;
+            self.status = None;
+        }
+    }
+}
+
+impl Trimmed for policyv1::PodDisruptionBudget {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.spec = None;
+        }
+        self.status = None;
+    }
+}
+
+impl Trimmed for corev1::Node {
+    fn trim(&mut self, _: bool) {
+        if let Some(status) = &mut self.status {
+            status.images = None;
+        }
+    }
+}
+
+async fn watch<K: Trimmed>(
+    client: Client,
+    config: watcher::Config,
+    shared: Arc<Shared>,
+    ready: mpsc::UnboundedSender<()>,
+) where
+    DeserializeGuard<K>: Resource<DynamicType = ()>,
+{
+    let (_, kind) = K::KIND.type_meta();
+    let api: Api<DeserializeGuard<K>> = Api::all(client);
+    let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut listed: Vec<DeserializeGuard<K>> = Vec::new();
+    let mut first = Some(ready);
+    while let Some(event) = stream.next().await {
+        shared.metrics.watched(K::KIND);
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(object)) => listed.push(trimmed(object)),
+            Ok(Event::InitDone) => {
+                take_list(&shared, std::mem::take(&mut listed));
+                if let Some(ready) = first.take() {
+                    tracing::debug!(kind, "watch is current");
+                    let _ = ready.send(());
+                }
+            }
+            Ok(Event::Apply(object)) => {
+                let mut world = shared.write();
+                let roots = take(&mut world, trimmed(object));
+                drop(world);
+                request(&shared, roots);
+            }
+            Ok(Event::Delete(object)) => {
+                let roots = remove::<K>(&mut shared.write(), &key_of::<K>(meta_of(&object)));
+                request(&shared, roots);
+            }
+            Err(error) => {
+                shared.metrics.watch_failed(K::KIND);
+                tracing::warn!(kind, %error, "watch broke; it is taken up again");
+            }
+        }
+    }
+}
+
+fn trimmed<K: Trimmed>(mut guard: DeserializeGuard<K>) -> DeserializeGuard<K> {
+    match &mut guard.0 {
+        Ok(object) => {
+            let ours = object.meta().service_uid().is_some();
+            object.meta_mut().managed_fields = None;
+            object.trim(ours);
+        }
+        Err(invalid) => invalid.metadata.managed_fields = None,
+    }
+    guard
+}
+
+/// Has objects planned for at once.
+pub(super) fn request(shared: &Shared, roots: BTreeSet<ObjectKey>) {
+    for root in roots {
+        shared.request(root, Duration::ZERO);
+    }
+}
+
+fn take_list<K: Trimmed>(shared: &Shared, listed: Vec<DeserializeGuard<K>>) {
+    let mut world = shared.write();
+    let here: BTreeSet<ObjectKey> = K::shelf(&world)
+        .iter()
+        .map(|object| key_of::<K>(object.meta()))
+        .chain(world.unreadable.keys().filter(|key| key.kind == K::KIND).cloned())
+        .collect();
+    let there: BTreeSet<ObjectKey> =
+        listed.iter().map(|object| key_of::<K>(meta_of(object))).collect();
+    let mut roots = BTreeSet::new();
+    for gone in here.difference(&there) {
+        roots.extend(remove::<K>(&mut world, gone));
+    }
+    for object in listed {
+        roots.extend(take(&mut world, object));
+    }
+    drop(world);
+    request(shared, roots);
+}
+
+fn meta_of<K: Shelved>(guard: &DeserializeGuard<K>) -> &ObjectMeta {
+    match &guard.0 {
+        Ok(object) => object.meta(),
+        Err(invalid) => &invalid.metadata,
+    }
+}
+
+fn key_of<K: Shelved>(meta: &ObjectMeta) -> ObjectKey {
+    ObjectKey::new(
+        K::KIND,
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+    )
+}
+
+/// Takes one object in; tells who must be planned for.
+fn take<K: Trimmed>(world: &mut World, guard: DeserializeGuard<K>) -> BTreeSet<ObjectKey> {
+    match guard.0 {
+        Ok(object) => {
+            let key = key_of::<K>(object.meta());
+            world.unreadable.remove(&key);
+            let Some(change) = K::shelf_mut(world).put(object) else { return BTreeSet::new() };
+            let seen = [change.old, change.new];
+            seen.iter().flatten().flat_map(|object| roots_of(world, &**object)).collect()
+        }
+        Err(invalid) => {
+            let meta = invalid.metadata;
+            let key = key_of::<K>(&meta);
+            let mut roots = remove::<K>(world, &key);
+            if is_root(K::KIND) {
+                roots.insert(key.clone());
+            }
+            if let Some(uid) = meta.service_uid() {
+                roots.extend(services_of(world, uid.to_owned()));
+            }
+            let unreadable = Unreadable {
+                uid: meta.uid.unwrap_or_default(),
+                generation: meta.generation,
+                created: meta.creation_timestamp.map(|time| time.0),
+                labels: meta.labels.unwrap_or_default(),
+                message: invalid.error,
+            };
+            tracing::warn!(object = %key, error = unreadable.message, "an object does not decode");
+            world.unreadable.insert(key, unreadable);
+            roots
+        }
+    }
+}
+
+/// Takes in the answer to a write, before the watch brings it; tells who must be planned for. The
+/// watch's own word of it is then no news, and would tell nobody.
+pub(super) fn take_answer(
+    world: &mut World,
+    key: &ObjectKey,
+    answer: Option<serde_json::Value>,
+) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+    fn present<K: Trimmed>(
+        world: &mut World,
+        body: serde_json::Value,
+    ) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+        let object: K = serde_json::from_value(body)?;
+        Ok(take(world, trimmed(DeserializeGuard(Ok(object)))))
+    }
+    match answer {
+        Some(body) => each_kind!(key.kind, present(world, body)),
+        None => Ok(each_kind!(key.kind, remove(world, key))),
+    }
+}
+
+fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey> {
+    let unreadable = world.unreadable.remove(key);
+    let uid = unreadable.and_then(|unreadable| unreadable.labels.get(label::SERVICE_UID).cloned());
+    let mut roots: BTreeSet<ObjectKey> = uid.map(|uid| services_of(world, uid)).unwrap_or_default();
+    if let Some(change) = K::shelf_mut(world).remove(&key.namespace, &key.name) {
+        roots.extend(change.old.iter().flat_map(|object| roots_of(world, &**object)));
+    }
+    roots
+}
+
+/// The Service of a UID, as one to be planned for.
+fn services_of(world: &World, uid: String) -> BTreeSet<ObjectKey> {
+    let services = world.services.find(&Index::Service(uid));
+    services.iter().map(|service| key_of::<api::Service>(&service.metadata)).collect()
+}

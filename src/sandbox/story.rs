@@ -1,0 +1,187 @@
+//! What can a service do? Start, scale, roll, go back, stop, and leave nothing behind.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::policy::v1 as policyv1;
+use kube::api::{DeleteParams, ListParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::example::{self, NAME, NAMESPACE};
+use super::seconds;
+use super::table::Screen;
+use crate::api::{
+    ConditionType, Service, ServiceDeployment, TaskDefinition, TaskDefinitionRevision,
+};
+use crate::names::label;
+use crate::plan::conditions::holds;
+
+/// How long a step may take before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How often the cluster is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A step of the story that came to pass.
+pub(super) struct Step {
+    what: String,
+    took: Duration,
+}
+
+/// Shows the example until it is steady; with `all`, everything else it can do as well.
+pub(super) async fn tell(
+    client: &Client,
+    screen: &mut Screen,
+    all: bool,
+) -> anyhow::Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    let mut done = |what: &str, since: Instant| {
+        steps.push(Step { what: what.to_owned(), took: since.elapsed() });
+    };
+
+    screen.say("$ kubectl apply -f examples/hello");
+    let since = Instant::now();
+    example::apply_task_definition(client, false).await?;
+    example::apply_service(client).await?;
+    let service = until_steady(client, screen, 1, 1).await?;
+    let uid = service.uid().context("the service has no UID")?;
+    done("start with 1 task", since);
+    if !all {
+        return Ok(steps);
+    }
+
+    screen.say("$ kubectl scale esvc/hello --replicas 3");
+    let since = Instant::now();
+    example::scale(client, 3).await?;
+    until_steady(client, screen, 3, 1).await?;
+    done("scale to 3 tasks", since);
+
+    screen.say("$ kubectl apply -f task-definition.yaml    # another image: revision 2");
+    let since = Instant::now();
+    example::apply_task_definition(client, true).await?;
+    until_steady(client, screen, 3, 2).await?;
+    done("roll to hello:2", since);
+
+    screen.say("$ kubectl apply -f examples/hello/task-definition.yaml    # back: revision 3");
+    let since = Instant::now();
+    example::apply_task_definition(client, false).await?;
+    until_steady(client, screen, 3, 3).await?;
+    done("go back, as hello:3", since);
+
+    screen.say("$ kubectl scale esvc/hello --replicas 0");
+    let since = Instant::now();
+    example::scale(client, 0).await?;
+    until_steady(client, screen, 0, 3).await?;
+    done("scale to 0 tasks", since);
+
+    screen.say("$ kubectl delete -f examples/hello");
+    let since = Instant::now();
+    delete(client).await?;
+    until_gone(client, &uid).await?;
+    done("delete, nothing left", since);
+    Ok(steps)
+}
+
+/// Waits until the service says that it is steady with so many tasks of a revision.
+async fn until_steady(
+    client: &Client,
+    screen: &mut Screen,
+    tasks: i32,
+    revision: i64,
+) -> anyhow::Result<Service> {
+    let api: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
+    let reference = format!("{NAME}:{revision}");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        screen.show().await?;
+        let service = api.get(NAME).await?;
+        if is_steady(&service, tasks, &reference) {
+            screen.finish().await?;
+            return Ok(service);
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "the service did not become steady with {tasks} tasks of {reference} within {}: {}",
+                seconds(PATIENCE),
+                reason(&service)
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn is_steady(service: &Service, tasks: i32, reference: &str) -> bool {
+    let status = service.status.clone().unwrap_or_default();
+    status.observed_generation == service.metadata.generation
+        && holds(&status.conditions, ConditionType::Ready)
+        && status.running_count == tasks
+        && status.pending_count == 0
+        && status.task_definition.as_deref() == Some(reference)
+}
+
+fn reason(service: &Service) -> String {
+    let conditions = service.status.clone().unwrap_or_default().conditions;
+    let ready = ConditionType::Ready.as_str();
+    conditions.into_iter().find(|condition| condition.type_ == ready).map_or_else(
+        || "it has no status yet; does the operator run?".to_owned(),
+        |condition| format!("{}: {}", condition.reason, condition.message),
+    )
+}
+
+async fn delete(client: &Client) -> anyhow::Result<()> {
+    let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
+    services.delete(NAME, &DeleteParams::background()).await?;
+    let definitions: Api<TaskDefinition> = Api::namespaced(client.clone(), NAMESPACE);
+    definitions.delete(NAME, &DeleteParams::background()).await?;
+    Ok(())
+}
+
+/// Waits until nothing of the service is left, whoever made it.
+async fn until_gone(client: &Client, uid: &str) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let ours = ListParams::default().labels(&format!("{}={uid}", label::SERVICE_UID));
+    loop {
+        let mut left = Vec::new();
+        left.extend(names::<appsv1::Deployment>(client, &ours).await?);
+        left.extend(names::<appsv1::ReplicaSet>(client, &ours).await?);
+        left.extend(names::<corev1::Pod>(client, &ours).await?);
+        left.extend(names::<corev1::Service>(client, &ours).await?);
+        left.extend(names::<policyv1::PodDisruptionBudget>(client, &ours).await?);
+        left.extend(names::<ServiceDeployment>(client, &ours).await?);
+        left.extend(names::<TaskDefinitionRevision>(client, &ListParams::default()).await?);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("still there {} after the deletion: {}", seconds(PATIENCE), left.join(", "));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn names<K>(client: &Client, which: &ListParams) -> anyhow::Result<Vec<String>>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let list = Api::<K>::namespaced(client.clone(), NAMESPACE).list(which).await?;
+    Ok(list.iter().map(|object| format!("{} {}", K::kind(&()), object.name_any())).collect())
+}
+
+/// The steps and their times, as a table.
+pub(super) fn summary(steps: &[Step], ready: Duration, all: Duration) -> String {
+    let mut text = format!("\n{:<24}{:>10}\n", "STEP", "TIME");
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:<24}{:>10}", "control plane", seconds(ready));
+    for step in steps {
+        let _ = writeln!(text, "{:<24}{:>10}", step.what, seconds(step.took));
+    }
+    let _ = write!(text, "{:<24}{:>10}", "all", seconds(all));
+    text
+}

@@ -1,0 +1,22 @@
+//! What the operator promises, on a real control plane: one for all tests of this program, each test
+//! in a namespace of its own. A file is a group of promises; a test's name is the promise.
+
+#![cfg(feature = "sandbox")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "in a test, what must not be ends it"
+)]
+
+mod conflicts;
+mod drift;
+mod interruption;
+mod kinds;
+mod lifecycle;
+mod malformed;
+mod references;
+mod rolling;
+mod support;
