@@ -3,7 +3,7 @@
 //! The laws are those of `linkspan::plan`; "safe at every step" needs a cluster that acts, and is
 //! tried by simulation elsewhere.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,7 @@
 mod diagnostics;
 mod documents;
 mod print;
+mod root;
 mod settle;
 mod source;
 #[cfg(test)]
@@ -24,7 +25,7 @@ pub use settle::{Unsettled, settle, settle_watched};
 pub use source::{Document, Fault, Place, Source, Span, position, read};
 
 use self::diagnostics::{Diagnostic, Severity};
-use self::documents::Root;
+use self::root::{Root, implied_service};
 use crate::api::{ConditionType, Reason};
 use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, service_of, task_definition_of};
@@ -190,7 +191,7 @@ impl Rendering<'_> {
             if named.contains(&name) {
                 continue;
             }
-            let service = documents::implied_service(root, &family);
+            let service = implied_service(root, &family);
             if taken.contains(&name) || roots.iter().any(|other| other.key == service.key) {
                 let message = format!(
                     "no service names task definition `{family}`, and none is implied, since \

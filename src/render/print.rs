@@ -38,7 +38,7 @@ pub fn print(manifests: &[Value], format: Format) -> Result<String, String> {
 /// One YAML document.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn yaml(value: &Value) -> Result<String, String> {
     // A folded text is hard to read and gains nothing.
     let options = ser_options! { folded_wrap_chars: usize::MAX };

@@ -101,14 +101,24 @@ impl World {
                 let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
                     (crate::names::sha256_hex(&[&object.key.to_string()]), None)
                 });
+                let generation = generation.unwrap_or(1);
                 set(&mut body, &["metadata", "uid"], uid);
-                set(&mut body, &["metadata", "generation"], generation.unwrap_or(1));
+                set(&mut body, &["metadata", "generation"], generation);
                 if matches!(write, Write::Apply(_))
                     && let Some(status) = self.status(&object.key)
                 {
                     set(&mut body, &["status"], status);
                 }
-                self.put(object.key.kind, body)
+                let before = self.body(&object.key);
+                self.put(object.key.kind, body.clone())?;
+                // Another spec is another generation, which its controller has not seen yet.
+                let spec =
+                    |body: &Option<Value>| body.as_ref().map(|body| body.get("spec").cloned());
+                if before.is_some() && spec(&before) != spec(&self.body(&object.key)) {
+                    set(&mut body, &["metadata", "generation"], generation + 1);
+                    self.put(object.key.kind, body)?;
+                }
+                Ok(())
             }
             Write::Status { key, status, .. } | Write::MendStatus { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };

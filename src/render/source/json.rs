@@ -39,7 +39,7 @@ fn fault(error: &ParseError) -> Fault {
         ParseErrorKind::MultipleRootJsonValues => {
             "a JSON file holds one value, and another one starts here".to_owned()
         }
-        ParseErrorKind::UnexpectedWord => {
+        ParseErrorKind::UnexpectedWord | ParseErrorKind::UnexpectedToken => {
             "is no JSON value; if this is a placeholder, fill it in first".to_owned()
         }
         other => {
