@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use linkspan::ecs::members::{Input, Shape, Verdict};
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 #[allow(clippy::disallowed_methods, reason = "a test has no command line to be told by")]
 fn every_file_is_rendered_or_refused_with_a_place() {
     let Ok(folder) = std::env::var("LINKSPAN_CORPUS") else {
-        println!("skipped: set LINKSPAN_CORPUS to a folder with files/*.json");
+        say("skipped: set LINKSPAN_CORPUS to a folder with files/*.json");
         return;
     };
     let mut paths: Vec<PathBuf> = fs::read_dir(PathBuf::from(folder).join("files"))
@@ -39,7 +40,20 @@ fn every_file_is_rendered_or_refused_with_a_place() {
         let file = File { name, bytes: fs::read(path).unwrap() };
         tally.count(&file);
     }
+    let Tally { rendered, without_difference, refused, .. } = tally;
+    say(&format!(
+        "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
+         {refused} refused; --nocapture lists why",
+        rendered + refused
+    ));
     println!("{tally}");
+}
+
+/// Prints a line although the test passes.
+fn say(line: &str) {
+    // Past the capture of a passing test's output.
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "{line}").unwrap();
 }
 
 #[derive(Default)]
@@ -90,14 +104,7 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { rendered, without_difference, refused, reasons, differences } = self;
-        writeln!(
-            f,
-            "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
-             {refused} refused",
-            rendered + refused
-        )?;
-        for (title, counted) in [("errors", reasons), ("warnings", differences)] {
+        for (title, counted) in [("errors", &self.reasons), ("warnings", &self.differences)] {
             let mut counted: Vec<_> = counted.iter().collect();
             counted.sort_by_key(|(reason, count)| (usize::MAX - **count, *reason));
             writeln!(f, "{title}:")?;
