@@ -91,6 +91,10 @@ pub enum Cause {
 pub struct Features {
     /// The minor version of Kubernetes that API server and every kubelet have at least.
     pub kubernetes_minor: u32,
+    /// Whether every node can restart all containers of a pod at one's exit (1.36). The scheduler
+    /// places a pod that asks for it on no other node.
+    #[serde(default)]
+    pub restart_all_containers: bool,
 }
 
 impl Features {
@@ -102,11 +106,6 @@ impl Features {
     /// Since 1.35 a container has a restart policy of its own.
     pub fn container_restart_policy(self) -> bool {
         self.kubernetes_minor >= 35
-    }
-
-    /// Since 1.36 a container's exit can restart all containers of its pod.
-    pub fn restart_all_containers(self) -> bool {
-        self.kubernetes_minor >= 36
     }
 }
 

@@ -169,19 +169,28 @@ impl World {
         self.body(key)?.get("status").cloned()
     }
 
-    /// The oldest minor version of Kubernetes that a pod may meet: of the API server and of every
-    /// kubelet. A kubelet whose version cannot be read (a simulated one) counts as the server's.
-    pub fn kubernetes_minor(&self) -> u32 {
+    /// What a pod may ask for wherever it comes to run: the oldest Kubernetes among the API server
+    /// and all kubelets, and what every node declares. A kubelet whose version cannot be read (a
+    /// simulated one) counts as the server's. Looks at every node.
+    pub fn features(&self) -> api::Features {
         let server = self.server_minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR);
-        self.nodes
-            .iter()
-            .filter_map(|node| {
-                let info = node.status.as_ref()?.node_info.as_ref()?;
-                minor_version(&info.kubelet_version)
-            })
-            .fold(server, u32::min)
+        let statuses = || self.nodes.iter().filter_map(|node| node.status.as_ref());
+        let kubernetes_minor = statuses()
+            .filter_map(|status| minor_version(&status.node_info.as_ref()?.kubelet_version))
+            .fold(server, u32::min);
+        let declared = statuses().all(|status| {
+            let declared = status.declared_features.as_ref();
+            declared.is_some_and(|all| all.iter().any(|one| one == RESTART_ALL_CONTAINERS))
+        });
+        api::Features {
+            kubernetes_minor,
+            restart_all_containers: kubernetes_minor >= 36 && declared,
+        }
     }
 }
+
+/// The name under which a node declares that it restarts all containers of a pod at one's exit.
+pub const RESTART_ALL_CONTAINERS: &str = "RestartAllContainersOnContainerExits";
 
 /// The minor version of `v1.36.3` and of `v1.33.5-eks-1234`; none of `kwok-v0.8.0`.
 pub fn minor_version(version: &str) -> Option<u32> {

@@ -116,12 +116,12 @@ fn the_oldest_kubelet_counts() {
             "osImage": "", "systemUUID": "",
         }}})
     };
-    assert_eq!(world.kubernetes_minor(), 36);
+    assert_eq!(world.features().kubernetes_minor, 36);
     world.put(Kind::Node, node("simulated", "kwok-v0.8.0")).unwrap();
-    assert_eq!(world.kubernetes_minor(), 36, "what cannot be read counts as the server's");
+    assert_eq!(world.features().kubernetes_minor, 36, "what cannot be read counts as the server's");
     world.put(Kind::Node, node("old", "v1.34.5-eks-1234")).unwrap();
-    assert_eq!(world.kubernetes_minor(), 34);
-    assert_eq!(World::default().kubernetes_minor(), crate::OLDEST_KUBERNETES_MINOR);
+    assert_eq!(world.features().kubernetes_minor, 34);
+    assert_eq!(World::default().features().kubernetes_minor, crate::OLDEST_KUBERNETES_MINOR);
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn restart(
     if !container.essential {
         return (features.container_restart_policy().then(|| "Never".to_owned()), None);
     }
-    if !features.restart_all_containers() {
+    if !features.restart_all_containers {
         return (None, None);
     }
     // Exit code 0, and every other: together, any.

@@ -69,7 +69,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
 
     let mut obstacle = None;
-    match record::decide(&observed, &settings) {
+    match record::decide(world, &observed, &settings) {
         Decision::Keep => {}
         // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
         // definition that has gone does not keep a service from scaling what it runs.

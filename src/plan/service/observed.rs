@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rollout::{ReplicaSet, Seen};
-use crate::api::{Features, Service, ServiceDeployment};
+use crate::api::{Service, ServiceDeployment};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
 use crate::names::{self, annotation, label};
 use crate::plan::age;
@@ -39,7 +39,6 @@ pub(super) struct Observed {
     pub(super) endpoints: Standing,
     pub(super) disruption_budget: Standing,
     pub(super) pods: Vec<Arc<corev1::Pod>>,
-    pub(super) features: Features,
 }
 
 /// What stands where a child of ours belongs.
@@ -89,7 +88,6 @@ impl Observed {
             deployment,
             replica_sets: world.replica_sets.find(&index),
             pods: world.pods.find(&index),
-            features: Features { kubernetes_minor: world.kubernetes_minor() },
             key: key.clone(),
             service,
             uid,

@@ -24,7 +24,7 @@ use crate::plan::finding::{Findings, in_one_line};
 use crate::plan::judge::is_empty;
 use crate::plan::task_definition::{flag, resolve, without_nulls};
 use crate::plan::{Moment, Write, pod};
-use crate::world::{Kind, Object, ObjectKey, set};
+use crate::world::{Kind, Object, ObjectKey, World, set};
 
 /// What to do about deployments.
 pub(super) enum Decision {
@@ -45,7 +45,7 @@ pub(super) struct Start {
 }
 
 /// Decides whether a deployment should start.
-pub(super) fn decide(observed: &Observed, settings: &Settings) -> Decision {
+pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) -> Decision {
     let (reference, revision) = match &observed.task_definition {
         Named::Revision { reference, spec } => (reference, spec),
         Named::NotYet { message } => {
@@ -94,6 +94,7 @@ pub(super) fn decide(observed: &Observed, settings: &Settings) -> Decision {
         let message = in_one_line(findings.refusals());
         return Decision::Obstructed(Obstacle::new(Reason::InvalidSpec, message));
     }
+    let features = world.features();
     let sequence = next_sequence(observed);
     let labels = template_labels(observed, reference, sequence);
     let record = ServiceDeploymentSpec {
@@ -103,9 +104,9 @@ pub(super) fn decide(observed: &Observed, settings: &Settings) -> Decision {
         requested: without_nulls(spec),
         nonce,
         task_definition: reference.clone(),
-        features: observed.features,
+        features,
         min_ready_seconds: min_ready_seconds(spec, &task),
-        template: json!(pod::template(&task, observed.features, labels)),
+        template: json!(pod::template(&task, features, labels)),
     };
     let inputs = json!([starting_inputs(spec), reference, record.nonce, cause]);
     let fingerprint = names::sha256_hex(&[&inputs.to_string()]);

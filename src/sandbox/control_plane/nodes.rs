@@ -13,6 +13,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client};
 
+use crate::world::RESTART_ALL_CONTAINERS;
+
 /// The annotation by which kwok knows its nodes.
 pub(super) const MANAGED_BY_KWOK: [&str; 2] = ["kwok.x-k8s.io/node", "fake"];
 
@@ -118,6 +120,7 @@ impl NodeGroup {
                     type_: "InternalIP".to_owned(),
                     address: self.address(number),
                 }]),
+                declared_features: Some(vec![RESTART_ALL_CONTAINERS.to_owned()]),
                 ..corev1::NodeStatus::default()
             }),
         }
