@@ -1,10 +1,13 @@
-//! Which service does a sandbox show? `examples/hello`, as a new user would apply it.
+//! Which service does a sandbox show? `examples/hello`, applied by kubectl as a new user would.
 
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
-use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use crate::api::{Service, TaskDefinition};
+use anyhow::{Context as _, bail};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::control_plane::ControlPlane;
 
 /// The namespace in which it is shown.
 pub(super) const NAMESPACE: &str = "default";
@@ -14,36 +17,60 @@ pub(super) const NAME: &str = "hello";
 const TASK_DEFINITION: &str = include_str!("../../examples/hello/task-definition.yaml");
 const SERVICE: &str = include_str!("../../examples/hello/service.yaml");
 
-fn read(yaml: &str) -> anyhow::Result<Value> {
-    Ok(serde_saphyr::from_str(yaml)?)
+/// The task definition, as the file has it.
+pub(super) fn task_definition() -> String {
+    TASK_DEFINITION.to_owned()
 }
 
-/// Applies the task definition, as the file has it or with its second image.
-pub(super) async fn apply_task_definition(client: &Client, changed: bool) -> anyhow::Result<()> {
-    let mut object = read(TASK_DEFINITION)?;
-    if changed && let Some(image) = object.pointer_mut("/spec/containerDefinitions/0/image") {
-        *image = json!("nginxdemos/hello:plain-text");
+/// The task definition with another image.
+pub(super) fn changed_task_definition() -> String {
+    TASK_DEFINITION.replace("nginxdemos/hello", "nginxdemos/hello:plain-text")
+}
+
+/// Both objects.
+pub(super) fn all() -> String {
+    format!("{TASK_DEFINITION}---\n{SERVICE}")
+}
+
+/// The control plane's own kubectl.
+pub(super) struct Kubectl {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    cache: PathBuf,
+}
+
+impl Kubectl {
+    pub(super) fn of(control_plane: &ControlPlane) -> Self {
+        Self {
+            program: control_plane.kubectl().to_owned(),
+            kubeconfig: control_plane.kubeconfig_path(),
+            cache: control_plane.dir().join("kubectl-cache"),
+        }
     }
-    let api: Api<TaskDefinition> = Api::namespaced(client.clone(), NAMESPACE);
-    api.patch(NAME, &as_user(), &Patch::Apply(&object)).await?;
-    Ok(())
-}
 
-/// Applies the service.
-pub(super) async fn apply_service(client: &Client) -> anyhow::Result<()> {
-    let api: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
-    api.patch(NAME, &as_user(), &Patch::Apply(&read(SERVICE)?)).await?;
-    Ok(())
-}
-
-/// Sets the desired count as `kubectl scale` does.
-pub(super) async fn scale(client: &Client, count: i32) -> anyhow::Result<()> {
-    let api: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
-    let body = json!({"spec": {"replicas": count}});
-    api.patch_scale(NAME, &PatchParams::default(), &Patch::Merge(&body)).await?;
-    Ok(())
-}
-
-fn as_user() -> PatchParams {
-    PatchParams::apply("sandbox-user")
+    /// Runs it, with something to read.
+    pub(super) async fn run(&self, arguments: &[&str], input: &str) -> anyhow::Result<()> {
+        let mut child = Command::new(&self.program)
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .arg("--cache-dir")
+            .arg(&self.cache)
+            .args(["--namespace", NAMESPACE])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("running {}", self.program.display()))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).await?;
+        }
+        let output = child.wait_with_output().await?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("kubectl {}: {}", arguments.join(" "), said.trim());
+        }
+        Ok(())
+    }
 }

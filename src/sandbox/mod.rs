@@ -18,6 +18,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::control_plane::{ControlPlane, Lines, Options, Version};
+use self::example::Kubectl;
 pub use self::groups::node_groups;
 use self::table::Screen;
 use crate::controller::{self, Settings};
@@ -74,7 +75,7 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
         seconds(ready)
     ));
     screen.say("9 nodes in three zones: groups on-demand, spot and fargate");
-    let told = story::tell(&client, &mut screen, sandbox.once).await;
+    let told = story::tell(&client, &Kubectl::of(&control_plane), &mut screen, sandbox.once).await;
     if let Some(error) = control_plane.failed() {
         return Err(error.into());
     }

@@ -7,17 +7,15 @@ use anyhow::{Context as _, bail};
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::example::{self, NAME, NAMESPACE};
+use super::example::{self, Kubectl, NAME, NAMESPACE};
 use super::seconds;
 use super::table::Screen;
-use crate::api::{
-    ConditionType, Service, ServiceDeployment, TaskDefinition, TaskDefinitionRevision,
-};
+use crate::api::{ConditionType, Service, ServiceDeployment, TaskDefinitionRevision};
 use crate::names::label;
 use crate::plan::conditions::holds;
 
@@ -35,6 +33,7 @@ pub(super) struct Step {
 /// Shows the example until it is steady; with `all`, everything else it can do as well.
 pub(super) async fn tell(
     client: &Client,
+    kubectl: &Kubectl,
     screen: &mut Screen,
     all: bool,
 ) -> anyhow::Result<Vec<Step>> {
@@ -45,8 +44,7 @@ pub(super) async fn tell(
 
     screen.say("$ kubectl apply -f examples/hello");
     let since = Instant::now();
-    example::apply_task_definition(client, false).await?;
-    example::apply_service(client).await?;
+    kubectl.run(&["apply", "-f", "-"], &example::all()).await?;
     let service = until_steady(client, screen, 1, 1).await?;
     let uid = service.uid().context("the service has no UID")?;
     done("start with 1 task", since);
@@ -56,31 +54,31 @@ pub(super) async fn tell(
 
     screen.say("$ kubectl scale esvc/hello --replicas 3");
     let since = Instant::now();
-    example::scale(client, 3).await?;
+    kubectl.run(&["scale", "esvc/hello", "--replicas", "3"], "").await?;
     until_steady(client, screen, 3, 1).await?;
     done("scale to 3 tasks", since);
 
     screen.say("$ kubectl apply -f task-definition.yaml    # another image: revision 2");
     let since = Instant::now();
-    example::apply_task_definition(client, true).await?;
+    kubectl.run(&["apply", "-f", "-"], &example::changed_task_definition()).await?;
     until_steady(client, screen, 3, 2).await?;
     done("roll to hello:2", since);
 
     screen.say("$ kubectl apply -f examples/hello/task-definition.yaml    # back: revision 3");
     let since = Instant::now();
-    example::apply_task_definition(client, false).await?;
+    kubectl.run(&["apply", "-f", "-"], &example::task_definition()).await?;
     until_steady(client, screen, 3, 3).await?;
     done("go back, as hello:3", since);
 
     screen.say("$ kubectl scale esvc/hello --replicas 0");
     let since = Instant::now();
-    example::scale(client, 0).await?;
+    kubectl.run(&["scale", "esvc/hello", "--replicas", "0"], "").await?;
     until_steady(client, screen, 0, 3).await?;
     done("scale to 0 tasks", since);
 
     screen.say("$ kubectl delete -f examples/hello");
     let since = Instant::now();
-    delete(client).await?;
+    kubectl.run(&["delete", "-f", "-"], &example::all()).await?;
     until_gone(client, &uid).await?;
     done("delete, nothing left", since);
     Ok(steps)
@@ -130,14 +128,6 @@ fn reason(service: &Service) -> String {
         || "it has no status yet; does the operator run?".to_owned(),
         |condition| format!("{}: {}", condition.reason, condition.message),
     )
-}
-
-async fn delete(client: &Client) -> anyhow::Result<()> {
-    let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
-    services.delete(NAME, &DeleteParams::background()).await?;
-    let definitions: Api<TaskDefinition> = Api::namespaced(client.clone(), NAMESPACE);
-    definitions.delete(NAME, &DeleteParams::background()).await?;
-    Ok(())
 }
 
 /// Waits until nothing of the service is left, whoever made it.
