@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::{Error, Retry};
 use super::{Shared, watch};
 use crate::plan::{self, Plan, Rejection, Write};
-use crate::world::{Kind, ObjectKey};
+use crate::world::ObjectKey;
 
 /// Even without any event, each object is looked at again after so long.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
@@ -160,18 +160,4 @@ async fn tell_of_rejection(shared: &Shared, key: &ObjectKey, rejection: Rejectio
         }
         Err(error) => tracing::warn!(object = %key, %error, "the refusal could not be reported"),
     }
-}
-
-/// Whether an object of this kind is planned for, rather than only written.
-pub(super) fn is_root(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Cluster
-            | Kind::CapacityProvider
-            | Kind::TaskDefinition
-            | Kind::TaskDefinitionRevision
-            | Kind::Service
-            | Kind::Task
-            | Kind::Rule
-    )
 }

@@ -20,10 +20,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::reconcile::is_root;
 use crate::api;
 use crate::names::label;
-use crate::plan::roots_of;
+use crate::plan::{is_root, roots_of};
 use crate::world::{Index, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
 
 /// A half-open connection is noticed after this long, rather than after the usual five minutes.
@@ -254,8 +253,7 @@ fn take<K: Trimmed>(world: &mut World, guard: DeserializeGuard<K>) -> BTreeSet<O
             let key = key_of::<K>(object.meta());
             world.unreadable.remove(&key);
             let Some(change) = K::shelf_mut(world).put(object) else { return BTreeSet::new() };
-            let seen = [change.old, change.new];
-            seen.iter().flatten().flat_map(|object| roots_of(world, &**object)).collect()
+            roots_of(world, &change)
         }
         Err(invalid) => {
             let meta = invalid.metadata;
@@ -306,7 +304,7 @@ fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey>
     let uid = unreadable.and_then(|unreadable| unreadable.labels.get(label::SERVICE_UID).cloned());
     let mut roots: BTreeSet<ObjectKey> = uid.map(|uid| services_of(world, uid)).unwrap_or_default();
     if let Some(change) = K::shelf_mut(world).remove(&key.namespace, &key.name) {
-        roots.extend(change.old.iter().flat_map(|object| roots_of(world, &**object)));
+        roots.extend(roots_of(world, &change));
     }
     roots
 }

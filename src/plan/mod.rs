@@ -33,7 +33,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 pub use finding::{Finding, Level};
-pub use route::roots_of;
+pub use route::{is_root, roots_of};
 
 use crate::api::Reason;
 use crate::world::{Kind, Object, ObjectKey, World};

@@ -1,69 +1,105 @@
 //! Which objects must be looked at again when one changed? A pure table.
+//!
+//! Looking at an object too often costs time and nothing else; too rarely, and it waits for the
+//! hour. But a family may have ten thousand followers, so that what cannot matter to them is left
+//! out: a revision's status, a service's count.
 
-use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// The objects to plan for when `object` appears, changes or goes.
-pub fn roots_of<K: Shelved>(world: &World, object: &K) -> Vec<ObjectKey> {
-    let meta = object.meta();
-    let namespace = meta.namespace.as_deref().unwrap_or_default();
-    let name = meta.name.as_deref().unwrap_or_default();
-    let mut roots = match K::KIND {
-        Kind::TaskDefinition
+use crate::world::{Change, Index, Kind, ObjectKey, Owned, Shelved, World};
+
+/// The objects to plan for when one appears, changes or goes.
+pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<ObjectKey> {
+    let mut roots = BTreeSet::new();
+    let (old, new) = (change.old.as_ref(), change.new.as_ref());
+    let indexes = |object: Option<&Arc<K>>| -> BTreeSet<Index> {
+        object.map(|object| object.indexes().into_iter().collect()).unwrap_or_default()
+    };
+    let (before, now) = (indexes(old), indexes(new));
+    for object in [old, new].into_iter().flatten() {
+        let meta = object.meta();
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let name = meta.name.as_deref().unwrap_or_default();
+        if is_root(K::KIND) {
+            roots.insert(ObjectKey::new(K::KIND, namespace, name));
+        }
+        if K::KIND == Kind::Endpoints {
+            roots.extend(services(world, &Index::endpoints(namespace, name)));
+        }
+        if let Some(uid) = meta.service_uid() {
+            roots.extend(services(world, &Index::Service(uid.to_owned())));
+        }
+    }
+    for index in before.union(&now) {
+        let moved = !(before.contains(index) && now.contains(index));
+        let left = moved && before.contains(index);
+        roots.extend(related(world, K::KIND, index, moved, left));
+    }
+    roots
+}
+
+/// Whether an object of this kind is planned for, rather than only written.
+pub fn is_root(kind: Kind) -> bool {
+    match kind {
+        Kind::Cluster
+        | Kind::CapacityProvider
+        | Kind::TaskDefinition
         | Kind::TaskDefinitionRevision
         | Kind::Service
-        | Kind::Cluster
-        | Kind::CapacityProvider
         | Kind::Task
-        | Kind::Rule => vec![ObjectKey::new(K::KIND, namespace, name)],
-        Kind::Endpoints => services(world, &Index::endpoints(namespace, name)),
+        | Kind::Rule => true,
         Kind::ServiceDeployment
         | Kind::Deployment
         | Kind::ReplicaSet
         | Kind::Pod
+        | Kind::Endpoints
         | Kind::DisruptionBudget
-        | Kind::Node => Vec::new(),
-    };
-    if let Some(uid) = meta.service_uid() {
-        roots.extend(services(world, &Index::Service(uid.to_owned())));
+        | Kind::Node => false,
     }
-    for index in object.indexes() {
-        roots.extend(related::<K>(world, &index));
-    }
-    roots.sort();
-    roots.dedup();
-    roots
 }
 
-/// What an object of kind `K` means to others that share an index with it.
-fn related<K: Shelved>(world: &World, index: &Index) -> Vec<ObjectKey> {
-    match (K::KIND, index) {
-        // The family's owner, its revisions' status, and those who follow it.
-        (Kind::TaskDefinition | Kind::TaskDefinitionRevision, Index::Family(_)) => {
-            let mut roots = keys(&world.task_definitions.find(index));
-            roots.extend(keys(&world.revisions.find(index)));
-            roots.extend(services(world, index));
-            roots
+/// What an object of a kind means to others that share an index with it. `moved`: it has just come
+/// under the index, or left it; `left`: the latter.
+fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) -> Vec<ObjectKey> {
+    match (kind, index) {
+        // When a family changes hands, its claimants, its revisions and its followers. A frozen
+        // revision matters to others only as it comes and goes.
+        (Kind::TaskDefinition | Kind::TaskDefinitionRevision, Index::Family(_)) if moved => {
+            family(world, index)
         }
         // A revision that is no longer in use may go.
-        (Kind::Service | Kind::ServiceDeployment, Index::Family(_)) => {
+        (Kind::Service | Kind::ServiceDeployment, Index::Family(_)) if left => {
             let mut roots = keys(&world.task_definitions.find(index));
             if roots.is_empty() {
                 roots.extend(keys(&world.revisions.find(index)));
             }
             roots
         }
-        // The next in line for a name; and whose record it is.
-        (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_))
-        | (Kind::ServiceDeployment, Index::Service(_)) => services(world, index),
+        // The next in line for a name.
+        (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_)) if moved => {
+            services(world, index)
+        }
+        // Who follows the family; and whose record it is, by its frozen spec.
+        (Kind::TaskDefinition, Index::Family(_)) | (Kind::ServiceDeployment, Index::Service(_)) => {
+            services(world, index)
+        }
         _ => Vec::new(),
     }
+}
+
+fn family(world: &World, index: &Index) -> Vec<ObjectKey> {
+    let mut roots = keys(&world.task_definitions.find(index));
+    roots.extend(keys(&world.revisions.find(index)));
+    roots.extend(services(world, index));
+    roots
 }
 
 fn services(world: &World, index: &Index) -> Vec<ObjectKey> {
     keys(&world.services.find(index))
 }
 
-fn keys<K: Shelved>(objects: &[std::sync::Arc<K>]) -> Vec<ObjectKey> {
+fn keys<K: Shelved>(objects: &[Arc<K>]) -> Vec<ObjectKey> {
     objects
         .iter()
         .map(|object| {

@@ -1,0 +1,152 @@
+//! What both benchmarks need: a control plane, the operator as a process of its own, and rows.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use kube::Client;
+use linkspan::sandbox::control_plane::{ControlPlane, Lines, Options};
+use linkspan::sandbox::node_groups;
+use serde_json::{Value, json};
+
+/// How many requests both sides have under way at once.
+pub const CONCURRENCY: usize = 16;
+
+/// A number from the environment: a small one tries a benchmark out.
+pub fn size(variable: &str, default: usize) -> usize {
+    std::env::var(variable).ok().and_then(|digits| digits.parse().ok()).unwrap_or(default)
+}
+
+/// A control plane with nodes that hold many pods.
+pub async fn control_plane() -> ControlPlane {
+    let control_plane = ControlPlane::start(Options {
+        progress: Arc::new(Lines::new(std::io::stderr())),
+        crds: linkspan::api::crds(),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let client = Client::try_from(control_plane.config()).unwrap();
+    for mut group in node_groups() {
+        (group.cpu, group.memory, group.pods) = ("4000".into(), "16Ti".into(), 10_000);
+        group.create(&client).await.unwrap();
+    }
+    control_plane
+}
+
+/// Does something with each of `0..count`, [`CONCURRENCY`] at a time.
+pub async fn each<F: Future<Output = ()>>(count: usize, work: impl Fn(usize) -> F) {
+    futures::stream::iter(0..count).for_each_concurrent(CONCURRENCY, work).await;
+}
+
+/// The operator, as it runs in a cluster.
+pub struct Operator {
+    child: Child,
+    address: SocketAddr,
+    started: Instant,
+}
+
+impl Operator {
+    pub fn start(control_plane: &ControlPlane) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let child = Command::new(env!("CARGO_BIN_EXE_linkspan"))
+            .args(["controller", "--log", "warn", "--listen", &address.to_string()])
+            .args(["--concurrency", &CONCURRENCY.to_string()])
+            .env("KUBECONFIG", control_plane.kubeconfig_path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, address, started: Instant::now() }
+    }
+
+    /// Waits until its watches are current; tells how long that took since its start.
+    pub async fn ready(&self) -> Duration {
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            ticks.tick().await;
+            if self.get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                return self.started.elapsed();
+            }
+        }
+    }
+
+    /// How many writes it has made.
+    pub fn writes(&self) -> u64 {
+        self.sum("linkspan_writes_total")
+    }
+
+    /// How many plans it has carried out.
+    pub fn reconciliations(&self) -> u64 {
+        self.sum("linkspan_reconciliations_total")
+    }
+
+    fn sum(&self, metric: &str) -> u64 {
+        let metrics = self.get("/metrics").unwrap_or_default();
+        let counts = metrics.lines().filter(|line| line.starts_with(metric));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// Its writes by kind and verb, as its metrics have them.
+    pub fn writes_by_kind(&self) -> Vec<String> {
+        let metrics = self.get("/metrics").unwrap_or_default();
+        let lines = metrics.lines().filter(|line| line.starts_with("linkspan_writes_total"));
+        lines.map(ToOwned::to_owned).collect()
+    }
+
+    /// Its resident memory now, in MiB.
+    pub fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse().unwrap();
+        kibibytes / 1024.0
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What was measured, beside the goal.
+#[derive(Default)]
+pub struct Report(Vec<Value>);
+
+impl Report {
+    pub fn row(&mut self, what: &str, goal: &str, measured: f64, unit: &str, met: bool) {
+        println!(
+            "{what:<64}{goal:>12}{measured:>12.2} {unit:<8}{}",
+            if met { "met" } else { "missed" }
+        );
+        self.0.push(
+            json!({"what": what, "goal": goal, "measured": measured, "unit": unit, "met": met}),
+        );
+    }
+
+    /// Writes the rows as JSON, for who compares runs.
+    pub fn save(&self, name: &str) {
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let path = folder.join(format!("{name}.json"));
+        std::fs::write(&path, serde_json::to_string_pretty(&self.0).unwrap()).unwrap();
+        println!("\nas JSON: {}", path.display());
+    }
+}
+
+/// The heads of the table.
+pub fn heads() {
+    println!("\n{:<64}{:>12}{:>12}", "WHAT", "GOAL", "MEASURED");
+}
