@@ -40,13 +40,12 @@ fn intent_hash(body: &Value) -> String {
 /// Whether an object already shows everything that a sealed intent asks for.
 pub fn is_met(intent: &Value, observed: &Value) -> bool {
     match (intent, observed) {
-        (Value::Object(intent), Value::Object(observed)) => intent.iter().all(|(name, wanted)| {
-            match observed.get(name) {
+        (Value::Object(intent), Value::Object(observed)) => {
+            intent.iter().all(|(name, wanted)| match observed.get(name) {
                 Some(found) => is_met(wanted, found),
-                // The API server keeps no empty maps and lists.
-                None => super::judge::is_empty(wanted),
-            }
-        }),
+                None => is_zero(wanted),
+            })
+        }
         (Value::Array(intent), Value::Array(observed)) => match key_of(intent) {
             Some(key) => intent.iter().all(|wanted| {
                 observed
@@ -63,6 +62,16 @@ pub fn is_met(intent: &Value, observed: &Value) -> bool {
     }
 }
 
+/// Whether the API server may keep a value as no value: it leaves out empty maps, lists and texts,
+/// zeros and falses, where its own default is the same.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        other => super::judge::is_empty(other),
+    }
+}
+
 fn key_of(list: &[Value]) -> Option<&'static [&'static str]> {
     if list.is_empty() {
         return None;
@@ -71,4 +80,50 @@ fn key_of(list: &[Value]) -> Option<&'static [&'static str]> {
         .iter()
         .find(|key| list.iter().all(|element| key.iter().all(|name| element.get(name).is_some())))
         .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_others_add_and_what_the_server_fills_in_or_leaves_out_is_no_difference() {
+        let intent = json!({"spec": {
+            "replicas": 0, "minReadySeconds": 0, "paused": false, "labels": {}, "text": "",
+            "containers": [{"name": "a", "image": "x", "ports": [{"containerPort": 80, "protocol": "TCP"}]}],
+        }});
+        let observed = json!({"spec": {
+            "replicas": 0, "strategy": {"type": "RollingUpdate"},
+            "containers": [
+                {"name": "added", "image": "y"},
+                {"name": "a", "image": "x", "imagePullPolicy": "Always", "ports": [
+                    {"containerPort": 81, "protocol": "TCP"}, {"containerPort": 80, "protocol": "TCP"}]},
+            ],
+        }});
+        assert!(is_met(&intent, &observed));
+    }
+
+    #[test]
+    fn a_changed_or_missing_value_is_a_difference() {
+        for (intent, observed) in [
+            (json!({"replicas": 2}), json!({"replicas": 3})),
+            (json!({"replicas": 2}), json!({})),
+            (json!({"args": ["a"]}), json!({"args": ["a", "b"]})),
+            (json!({"env": [{"name": "A", "value": "1"}]}), json!({"env": [{"name": "A"}]})),
+            (json!({"env": [{"name": "A", "value": "1"}]}), json!({"env": []})),
+            (json!({"privileged": true}), json!({})),
+        ] {
+            assert!(!is_met(&intent, &observed), "{intent} {observed}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_we_took_away_shows_in_the_hash() {
+        let (mut more, mut less) = (json!({"metadata": {}, "a": 1}), json!({"metadata": {}}));
+        seal(&mut more);
+        seal(&mut less);
+        assert!(!is_met(&less, &more));
+    }
 }
