@@ -150,6 +150,9 @@ pub fn revision(family: &str, revision: i64) -> String {
     format!("{}-{revision}", dns_label(family, 63))
 }
 
+/// No family comes near so many revisions: a name beyond it was not given by Linkspan.
+const MOST_REVISIONS: i64 = 1_000_000_000;
+
 /// The number at the end of a revision object's name, which nobody can edit.
 ///
 /// ```
@@ -157,7 +160,8 @@ pub fn revision(family: &str, revision: i64) -> String {
 /// assert_eq!(linkspan::names::revision_number("web"), None);
 /// ```
 pub fn revision_number(name: &str) -> Option<i64> {
-    name.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
+    let number: i64 = name.rsplit_once('-')?.1.parse().ok()?;
+    (1..=MOST_REVISIONS).contains(&number).then_some(number)
 }
 
 /// The identifier of a deployment as ECS writes it: `ecs-svc/` and nineteen digits.

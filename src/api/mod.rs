@@ -19,7 +19,7 @@ mod task_definition;
 pub use capacity_provider::{CapacityProvider, CapacityProviderSpec};
 pub use cluster::{Cluster, ClusterSpec};
 pub use rule::{Rule, RuleSpec};
-pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus};
+pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus, Told};
 pub use service_deployment::{
     Cause, Features, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
     ServiceDeploymentStatus, ServiceReference,

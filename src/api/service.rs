@@ -53,7 +53,7 @@ impl JsonSchema for ServiceSpec {
                     message: "serviceName cannot be changed; make another Service",
                 },
                 Cel {
-                    rule: "(has(self.cluster) ? self.cluster : '') == (has(oldSelf.cluster) ? oldSelf.cluster : '')",
+                    rule: "(has(self.cluster) ? self.cluster : 'default') == (has(oldSelf.cluster) ? oldSelf.cluster : 'default')",
                     message: "cluster cannot be changed; make another Service",
                 },
                 Cel {
@@ -103,9 +103,26 @@ pub struct ServiceStatus {
     /// What happened, in ECS's words, newest first: at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ServiceEvent>,
+    /// Up to which task's start events have told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Told>,
+    /// Up to which task's stop events have told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Told>,
     /// Ready, Reconciling, Stalled, FullySupported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// A moment up to which events have told of tasks.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The time of the last of them, in whole seconds.
+    pub at: Time,
+    /// The UIDs of those at that very second.
+    #[serde(default)]
+    pub tasks: Vec<String>,
 }
 
 /// One entry of `deployments`, as DescribeServices has it.

@@ -29,13 +29,23 @@ use crate::ecs::members::Input;
 pub struct TaskDefinitionSpec(pub Value);
 
 fn kubernetes() -> Value {
-    schema::kubernetes(&[(
-        "revisionHistoryLimit",
-        json!({
-            "type": "integer", "format": "int32", "minimum": 0, "nullable": true,
-            "description": "How many unused revisions are kept (default 10).",
-        }),
-    )])
+    schema::kubernetes(&[
+        (
+            "revisionHistoryLimit",
+            json!({
+                "type": "integer", "format": "int32", "minimum": 0, "nullable": true,
+                "description": "How many unused revisions are kept (default 10).",
+            }),
+        ),
+        (
+            "imagePullPolicy",
+            json!({
+                "type": "string", "nullable": true,
+                "description": "Always, IfNotPresent or Never (default: Always for tags, \
+                    IfNotPresent for digests, as ECS does).",
+            }),
+        ),
+    ])
 }
 
 impl JsonSchema for TaskDefinitionSpec {

@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kube::Client;
-
 use crate::controller::{self, CancellationToken, LogFormat, Settings};
 
 /// `linkspan controller`
@@ -71,7 +69,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             grace: Duration::from_secs(arguments.grace),
             ..Settings::default()
         };
-        controller::run(Client::try_default().await?, settings, stop).await
+        controller::run(kube::Config::infer().await?, settings, stop).await
     })
 }
 

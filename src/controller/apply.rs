@@ -25,7 +25,14 @@ impl Applier {
     pub(crate) async fn carry_out(&self, write: &Write) -> Result<Option<Value>, Error> {
         let key = write.key();
         let api = self.api(key);
-        let apply = PatchParams::apply(FIELD_MANAGER).force();
+        // What was seen is ours and is taken back whole. What was not seen may be somebody's, of
+        // which nothing is taken: a field of theirs that differs is a conflict.
+        let apply = match write {
+            Write::Apply(object) if object.body.pointer("/metadata/uid").is_none() => {
+                PatchParams::apply(FIELD_MANAGER)
+            }
+            _ => PatchParams::apply(FIELD_MANAGER).force(),
+        };
         let failed = |error| Error::of(key, error);
         let answer = match write {
             Write::Create(object) => {

@@ -1,5 +1,7 @@
 //! What can go wrong with a write, and what to do next?
 
+use std::time::Duration;
+
 use kube::core::Status;
 use serde_json::Value;
 
@@ -21,7 +23,10 @@ pub(crate) enum Error {
     /// Its namespace is being deleted.
     #[error("the namespace of {key} is being deleted")]
     NamespaceEnds { key: ObjectKey },
-    /// The API server cannot be reached, or is too busy.
+    /// The API server did not answer in time.
+    #[error("{key}: no answer within {} s", .within.as_secs())]
+    Timeout { key: ObjectKey, within: Duration },
+    /// The API server cannot be reached, or is too busy, or what it asks on the way is.
     #[error("{key}: {source}")]
     Unavailable {
         key: ObjectKey,
@@ -46,7 +51,9 @@ impl Error {
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Exists { .. } | Self::Conflict { .. } => Retry::Soon,
-            Self::Unavailable { .. } | Self::NamespaceEnds { .. } => Retry::Backoff,
+            Self::Unavailable { .. } | Self::Timeout { .. } | Self::NamespaceEnds { .. } => {
+                Retry::Backoff
+            }
             Self::Rejected { .. } => Retry::Rejected,
         }
     }
@@ -58,20 +65,24 @@ impl Error {
             Self::Conflict { .. } => "conflict",
             Self::Rejected { .. } => "rejected",
             Self::NamespaceEnds { .. } => "namespace_ends",
+            Self::Timeout { .. } => "timeout",
             Self::Unavailable { .. } => "unavailable",
         }
     }
 
-    /// What the plan should know of a refusal.
+    /// What the plan should know of a refusal, or of what goes on failing.
     pub(crate) fn rejection(&self) -> Option<Rejection> {
         match self {
             Self::Rejected { key, message } => {
                 Some(Rejection { key: key.clone(), message: message.clone() })
             }
-            Self::Exists { .. }
-            | Self::Conflict { .. }
-            | Self::NamespaceEnds { .. }
-            | Self::Unavailable { .. } => None,
+            Self::Unavailable { key, source } => {
+                Some(Rejection { key: key.clone(), message: source.to_string() })
+            }
+            Self::Timeout { key, .. } => {
+                Some(Rejection { key: key.clone(), message: self.to_string() })
+            }
+            Self::Exists { .. } | Self::Conflict { .. } | Self::NamespaceEnds { .. } => None,
         }
     }
 
@@ -87,11 +98,18 @@ impl Error {
         let message = status.message.clone();
         match (status.code, status.reason.as_str()) {
             (409, "AlreadyExists") => Self::Exists { key, body: None },
+            // It is another of the same name.
+            (422, _) if names_field(status, "metadata.uid") => Self::Conflict { key, message },
             (404 | 409, _) => Self::Conflict { key, message },
             (400..=428 | 431..=499, _) => Self::Rejected { key, message },
             _ => Self::Unavailable { key, source: Box::new(error) },
         }
     }
+}
+
+fn names_field(status: &Status, field: &str) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.field == field)
 }
 
 fn names_ending_namespace(status: &Status) -> bool {

@@ -89,10 +89,15 @@ impl Shared {
 /// # Errors
 /// The address to listen on is taken, or the API server cannot be asked for its version.
 pub async fn run(
-    client: Client,
+    mut config: kube::Config,
     settings: Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    // The queue tries again, and says so; the client's own tries would hold a place in it.
+    config.default_retry = false;
+    // A connection on which nothing comes for longer than a watch lasts is dead.
+    config.read_timeout = Some(Duration::from_secs(90));
+    let client = Client::try_from(config).context("connecting to the API server")?;
     let (requests, received) = tokio::sync::mpsc::unbounded_channel();
     let (reports, reported) = tokio::sync::mpsc::unbounded_channel();
     let minor = server_minor(&client).await.context("asking the API server for its version")?;

@@ -1,4 +1,4 @@
-//! Whose turn is it? Each object at most once at a time, the earliest request first.
+//! Whose turn is it? Each object at most once at a time, when its request is due.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -7,11 +7,17 @@ use serde_json::Value;
 
 use super::error::{Error, Retry};
 use super::{Shared, watch};
-use crate::plan::{self, Plan, Rejection, Write};
+use crate::plan::{self, Plan, Rejection, Write, is_root};
 use crate::world::ObjectKey;
 
 /// Even without any event, each object is looked at again after so long.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
+
+/// How long a write may take. Admission may ask others, who have up to 30 seconds.
+const ANSWER: Duration = Duration::from_secs(40);
+
+/// After so many failures in a row, what goes on failing is said in the object's status.
+const FAILURES_TO_TELL: u32 = 4;
 
 /// How carrying out a plan ended.
 enum Outcome {
@@ -77,22 +83,21 @@ async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
 
 async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     let started = Instant::now();
-    let result = shared.applier.carry_out(write).await;
+    let within = tokio::time::timeout(ANSWER, shared.applier.carry_out(write)).await;
+    let result =
+        within.unwrap_or_else(|_| Err(Error::Timeout { key: write.key().clone(), within: ANSWER }));
     shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
     match result {
         Ok(answer) => {
             tracing::debug!(object = %write.key(), "wrote");
-            if let Write::Status { key, .. } = write {
-                shared.memory.status_written(key);
-            }
             // Read your own writes: the watch may be behind.
-            take(shared, write.key(), answer);
+            take(shared, write, answer);
             Ok(())
         }
         // It is there: look at it rather than at what the watch has not brought yet.
         Err(Error::Exists { key, body }) => {
             if let Some(body) = body.as_deref() {
-                take(shared, &key, Some(body.clone()));
+                take(shared, write, Some(body.clone()));
             }
             Err(Error::Exists { key, body })
         }
@@ -100,10 +105,20 @@ async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     }
 }
 
-fn take(shared: &Shared, key: &ObjectKey, answer: Option<Value>) {
+fn take(shared: &Shared, write: &Write, answer: Option<Value>) {
+    let key = write.key();
     let taken = watch::take_answer(&mut shared.write(), key, answer);
     match taken {
-        Ok(roots) => watch::request(shared, roots),
+        Ok(mut roots) => {
+            if let Write::Status { .. } = write
+                && is_root(key.kind)
+            {
+                shared.memory.status_written(key);
+                // No plan depends on the status that it wrote itself; a backoff would.
+                roots.remove(key);
+            }
+            watch::request(shared, roots);
+        }
         Err(error) => tracing::warn!(object = %key, %error, "an answer does not decode"),
     }
 }
@@ -130,6 +145,11 @@ async fn failed(shared: &Shared, key: &ObjectKey, error: &Error) -> Duration {
         Retry::Soon if attempt <= 5 => Duration::from_millis(200),
         Retry::Soon | Retry::Backoff => {
             tracing::warn!(object = %key, %error, attempt, "will try again");
+            if attempt >= FAILURES_TO_TELL
+                && let Some(rejection) = error.rejection()
+            {
+                tell_of_rejection(shared, key, rejection).await;
+            }
             super::backoff::after(attempt, key)
         }
         Retry::Rejected => {

@@ -181,7 +181,7 @@ async fn watch<K: Trimmed>(
                 request(&shared, roots);
             }
             Ok(Event::Delete(object)) => {
-                let roots = remove::<K>(&mut shared.write(), &key_of::<K>(meta_of(&object)));
+                let roots = deleted::<K>(&mut shared.write(), meta_of(&object));
                 request(&shared, roots);
             }
             Err(error) => {
@@ -263,7 +263,7 @@ fn take<K: Trimmed>(world: &mut World, guard: DeserializeGuard<K>) -> BTreeSet<O
                 roots.insert(key.clone());
             }
             if let Some(uid) = meta.service_uid() {
-                roots.extend(services_of(world, uid.to_owned()));
+                roots.extend(services_of(world, &key.namespace, uid));
             }
             let unreadable = Unreadable {
                 uid: meta.uid.unwrap_or_default(),
@@ -299,18 +299,32 @@ pub(super) fn take_answer(
     }
 }
 
+/// Takes in the word of a deletion.
+fn deleted<K: Shelved>(world: &mut World, meta: &ObjectMeta) -> BTreeSet<ObjectKey> {
+    let mut roots = no_longer_unreadable(world, &key_of::<K>(meta));
+    if let Some(change) = K::shelf_mut(world).delete(meta) {
+        roots.extend(roots_of(world, &change));
+    }
+    roots
+}
+
+/// Forgets an object that is not listed, or that was found gone.
 fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey> {
-    let unreadable = world.unreadable.remove(key);
-    let uid = unreadable.and_then(|unreadable| unreadable.labels.get(label::SERVICE_UID).cloned());
-    let mut roots: BTreeSet<ObjectKey> = uid.map(|uid| services_of(world, uid)).unwrap_or_default();
+    let mut roots = no_longer_unreadable(world, key);
     if let Some(change) = K::shelf_mut(world).remove(&key.namespace, &key.name) {
         roots.extend(roots_of(world, &change));
     }
     roots
 }
 
+fn no_longer_unreadable(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey> {
+    let unreadable = world.unreadable.remove(key);
+    let uid = unreadable.and_then(|unreadable| unreadable.labels.get(label::SERVICE_UID).cloned());
+    uid.map(|uid| services_of(world, &key.namespace, &uid)).unwrap_or_default()
+}
+
 /// The Service of a UID, as one to be planned for.
-fn services_of(world: &World, uid: String) -> BTreeSet<ObjectKey> {
-    let services = world.services.find(&Index::Service(uid));
+fn services_of(world: &World, namespace: &str, uid: &str) -> BTreeSet<ObjectKey> {
+    let services = world.services.find(&Index::service(namespace, uid));
     services.iter().map(|service| key_of::<api::Service>(&service.metadata)).collect()
 }

@@ -58,7 +58,7 @@ fn in_1024ths(text: &str) -> Option<i64> {
 
 /// CPU units as millicores, rounded up to the next: 256 → 250, 10 → 10 (9.77), 100 → 98 (97.66).
 pub fn millicores(units: i64) -> i64 {
-    (units.saturating_mul(1000) + 1023).div_euclid(1024)
+    units.saturating_mul(1000).saturating_add(1023).div_euclid(1024)
 }
 
 /// Millicores as a quantity.
@@ -68,7 +68,14 @@ pub fn cpu_quantity(millicores: i64) -> String {
 
 /// MiB as a quantity, in the form to which the API server normalises it.
 pub fn memory_quantity(mebibytes: i64) -> String {
-    if mebibytes % 1024 == 0 { format!("{}Gi", mebibytes / 1024) } else { format!("{mebibytes}Mi") }
+    const TEBIBYTE: i64 = 1024 * 1024;
+    if mebibytes % TEBIBYTE == 0 {
+        format!("{}Ti", mebibytes / TEBIBYTE)
+    } else if mebibytes % 1024 == 0 {
+        format!("{}Gi", mebibytes / 1024)
+    } else {
+        format!("{mebibytes}Mi")
+    }
 }
 
 /// One row of Fargate's sizes.

@@ -20,6 +20,9 @@ const LIST_KEYS: &[&[&str]] = &[
     &["topologyKey", "whenUnsatisfiable"],
 ];
 
+/// Maps that server-side apply takes whole: a key that somebody adds changes what is selected.
+const ATOMIC: &[&str] = &["selector", "nodeSelector"];
+
 /// Writes into an intent the annotation that holds its hash.
 pub fn seal(body: &mut Value) {
     let hash = intent_hash(body);
@@ -42,6 +45,7 @@ pub fn is_met(intent: &Value, observed: &Value) -> bool {
     match (intent, observed) {
         (Value::Object(intent), Value::Object(observed)) => {
             intent.iter().all(|(name, wanted)| match observed.get(name) {
+                Some(found) if ATOMIC.contains(&name.as_str()) => wanted == found,
                 Some(found) => is_met(wanted, found),
                 None => is_zero(wanted),
             })

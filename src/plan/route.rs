@@ -28,7 +28,7 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
             roots.extend(services(world, &Index::endpoints(namespace, name)));
         }
         if let Some(uid) = meta.service_uid() {
-            roots.extend(services(world, &Index::Service(uid.to_owned())));
+            roots.extend(services(world, &Index::service(namespace, uid)));
         }
     }
     for index in before.union(&now) {
@@ -69,12 +69,13 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
             family(world, index)
         }
         // A revision that is no longer in use may go.
-        (Kind::Service | Kind::ServiceDeployment, Index::Family(_)) if left => {
-            let mut roots = keys(&world.task_definitions.find(index));
-            if roots.is_empty() {
-                roots.extend(keys(&world.revisions.find(index)));
+        (Kind::Service | Kind::ServiceDeployment, Index::Family(_)) => {
+            let owners = keys(&world.task_definitions.find(index));
+            match owners.is_empty() {
+                true => keys(&world.revisions.find(index)),
+                false if left => owners,
+                false => Vec::new(),
             }
-            roots
         }
         // The next in line for a name.
         (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_)) if moved => {

@@ -63,11 +63,8 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
 
     // The operator has a connection of its own, as it has in a cluster.
     let stop = CancellationToken::new();
-    let operator = tokio::spawn(controller::run(
-        Client::try_from(control_plane.config())?,
-        Settings::default(),
-        stop.clone(),
-    ));
+    let operator =
+        tokio::spawn(controller::run(control_plane.config(), Settings::default(), stop.clone()));
     let mut screen = Screen::new(client.clone());
     screen.say(&format!(
         "control plane {} is up after {}",

@@ -1,6 +1,6 @@
 //! Objects of one kind: by name, and by the few other questions that decisions ask.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::names::{self, GROUP, label};
 /// A question other than the name, by which objects are found without a search.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Index {
-    /// Everything that belongs to the Service object of this UID.
+    /// Everything that belongs to a Service object: `namespace/UID`. A label of another namespace
+    /// counts for nothing.
     Service(String),
     /// Everything of a task definition family: `namespace/family`.
     Family(String),
@@ -42,10 +43,8 @@ pub trait Shelved:
     fn shelf_mut(world: &mut World) -> &mut Shelf<Self>;
     /// What this object is found by, beside its name.
     fn indexes(&self) -> Vec<Index> {
-        self.meta()
-            .service_uid()
-            .map(|uid| vec![Index::Service(uid.to_owned())])
-            .unwrap_or_default()
+        let uid = self.meta().service_uid();
+        uid.map(|uid| vec![Index::service(namespace_of(self), uid)]).unwrap_or_default()
     }
 }
 
@@ -74,16 +73,22 @@ impl Owned for ObjectMeta {
     }
 }
 
+/// How many deletions a shelf remembers: more than come between a write and its answer.
+const REMEMBERED_DELETIONS: usize = 256;
+
 /// The objects of one kind.
 #[derive(Debug)]
 pub struct Shelf<K> {
     objects: BTreeMap<(String, String), Arc<K>>,
+    /// The last deletions with the versions at which they were, oldest first: what is older and
+    /// comes later does not bring the object back.
+    gone: VecDeque<((String, String), u64)>,
     index: BTreeMap<Index, BTreeSet<(String, String)>>,
 }
 
 impl<K> Default for Shelf<K> {
     fn default() -> Self {
-        Self { objects: BTreeMap::new(), index: BTreeMap::new() }
+        Self { objects: BTreeMap::new(), gone: VecDeque::new(), index: BTreeMap::new() }
     }
 }
 
@@ -123,17 +128,18 @@ impl<K: Shelved> Shelf<K> {
         keys.into_iter().flatten().filter_map(|key| self.objects.get(key)).cloned().collect()
     }
 
-    /// Takes in an object. An older version of the same object than the one that is here changes
-    /// nothing: a watch may deliver what was current before our own last write. (Resource versions
-    /// of one object can be compared as numbers; where they cannot be read, the newcomer wins.)
+    /// Takes in an object. What is older than the one that is here, or than a deletion, changes
+    /// nothing: a watch may deliver what was current before our own last write, and the answer to a
+    /// write may come after the word of a deletion. (Resource versions of one kind can be compared as
+    /// numbers; where they cannot be read, the newcomer wins.)
     pub fn put(&mut self, object: K) -> Option<Change<K>> {
         let key = key_of(&object);
-        if let Some(here) = self.objects.get(&key)
-            && here.meta().uid == object.meta().uid
-            && let (Some(old), Some(new)) = (version(here.meta()), version(object.meta()))
-            && new <= old
-        {
-            return None;
+        if let Some(new) = version(object.meta()) {
+            let here = self.objects.get(&key).and_then(|here| version(here.meta()));
+            let gone = self.gone.iter().filter(|(other, _)| *other == key).map(|(_, at)| *at).max();
+            if here.max(gone).is_some_and(|known| new <= known) {
+                return None;
+            }
         }
         let old = self.forget(&key);
         let new = Arc::new(object);
@@ -147,6 +153,27 @@ impl<K: Shelved> Shelf<K> {
     /// Forgets an object.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Option<Change<K>> {
         let old = self.forget(&(namespace.to_owned(), name.to_owned()))?;
+        Some(Change { old: Some(old), new: None })
+    }
+
+    /// Takes in the word that an object was deleted, as it was then. Another of the same name that
+    /// is newer stays.
+    pub fn delete(&mut self, deleted: &ObjectMeta) -> Option<Change<K>> {
+        let key = (
+            deleted.namespace.clone().unwrap_or_default(),
+            deleted.name.clone().unwrap_or_default(),
+        );
+        if let Some(at) = version(deleted) {
+            self.gone.push_back((key.clone(), at));
+            if self.gone.len() > REMEMBERED_DELETIONS {
+                self.gone.pop_front();
+            }
+        }
+        let here = self.objects.get(&key)?;
+        if here.meta().uid != deleted.uid {
+            return None;
+        }
+        let old = self.forget(&key)?;
         Some(Change { old: Some(old), new: None })
     }
 
@@ -210,6 +237,11 @@ impl Index {
         Self::Family(format!("{namespace}/{family}"))
     }
 
+    /// The index of what belongs to a Service object.
+    pub fn service(namespace: &str, uid: &str) -> Self {
+        Self::Service(format!("{namespace}/{uid}"))
+    }
+
     /// The index of an ECS service name in a cluster of a namespace.
     pub fn service_name(namespace: &str, cluster: &str, service: &str) -> Self {
         Self::ServiceName(format!("{namespace}/{cluster}/{service}"))
@@ -230,7 +262,7 @@ shelved!(api::TaskDefinitionRevision => TaskDefinitionRevision, revisions,
     vec![Index::family(namespace_of(object), &reference::family_of(&object.spec.0, None))]
 });
 shelved!(api::ServiceDeployment => ServiceDeployment, records, |object: &api::ServiceDeployment| {
-    let mut indexes = vec![Index::Service(object.spec.service.uid.clone())];
+    let mut indexes = vec![Index::service(namespace_of(object), &object.spec.service.uid)];
     if let Ok(reference) = reference::task_definition(&object.spec.task_definition) {
         indexes.push(Index::family(namespace_of(object), &reference.family));
     }
@@ -240,7 +272,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     let namespace = namespace_of(object);
     let (cluster, name) = reference::service_of(&object.spec.0, object.metadata.name.as_deref());
     let mut indexes = vec![
-        Index::Service(object.metadata.uid.clone().unwrap_or_default()),
+        Index::service(namespace, object.metadata.uid.as_deref().unwrap_or_default()),
         Index::service_name(namespace, &cluster, &name),
         Index::endpoints(namespace, &names::endpoints(&name)),
     ];

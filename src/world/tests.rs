@@ -42,8 +42,39 @@ fn an_older_version_of_the_same_object_changes_nothing() {
     assert_eq!(desired(&world), 2, "9 is before 10");
     let mut again = service("web", &json!({"desiredCount": 5}), "4");
     again["metadata"]["uid"] = json!("made-anew");
+    world.put(Kind::Service, again.clone()).unwrap();
+    assert_eq!(desired(&world), 2, "the object of that name before this one");
+    again["metadata"]["resourceVersion"] = json!("11");
     world.put(Kind::Service, again).unwrap();
     assert_eq!(desired(&world), 5, "another object of the same name");
+}
+
+#[test]
+fn a_deletion_is_of_one_object_and_older_words_do_not_undo_it() {
+    let mut world = World::default();
+    let is_there = |world: &World| world.services.get("shop", "web").is_some();
+    world.put(Kind::Service, service("web", &json!({}), "10")).unwrap();
+    let mut deleted = world.services.get("shop", "web").unwrap().metadata.clone();
+    deleted.resource_version = Some("12".to_owned());
+    let mut other = deleted.clone();
+    other.uid = Some("made-before".to_owned());
+    world.services.delete(&other);
+    assert!(is_there(&world), "it was another that was deleted");
+    world.services.delete(&deleted);
+    assert!(!is_there(&world));
+    world.put(Kind::Service, service("web", &json!({}), "11")).unwrap();
+    assert!(!is_there(&world), "the answer to a write from before the deletion");
+    world.put(Kind::Service, service("web", &json!({}), "13")).unwrap();
+    assert!(is_there(&world));
+}
+
+#[test]
+fn a_label_of_another_namespace_counts_for_nothing() {
+    let mut world = World::default();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": "forged", "namespace": "elsewhere", "labels": {label::SERVICE_UID: "u-web"}}});
+    world.put(Kind::Pod, pod).unwrap();
+    assert!(world.pods.find(&Index::service("shop", "u-web")).is_empty());
 }
 
 #[test]
@@ -60,7 +91,7 @@ fn what_belongs_to_a_service_is_found_by_owner_or_by_label() {
     for body in [labelled, owned, pod("other")] {
         world.put(Kind::Pod, body).unwrap();
     }
-    let found = world.pods.find(&Index::Service("u-web".to_owned()));
+    let found = world.pods.find(&Index::service("shop", "u-web"));
     let names: Vec<_> = found.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect();
     assert_eq!(names, ["labelled", "owned"]);
 }

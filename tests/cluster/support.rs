@@ -74,8 +74,7 @@ impl Operator {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let client = Client::try_from(config).unwrap();
-                controller::run(client, Settings::default(), told).await.unwrap();
+                controller::run(config, Settings::default(), told).await.unwrap();
             });
         });
         Self { stop, thread }

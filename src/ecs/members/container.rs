@@ -95,7 +95,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].portMappings[].appProtocol",
         String,
-        Honoured,
+        NotYet,
         "http, http2 or grpc (default: plain TCP).",
     ),
     row(

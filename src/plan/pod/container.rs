@@ -1,6 +1,7 @@
 //! Which container is a container definition?
 
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::Features;
 use crate::names::{dns_label, hash8};
@@ -11,12 +12,15 @@ pub(super) fn build(
     container: &Container,
     resources: Option<corev1::ResourceRequirements>,
     features: Features,
+    balanced: &[(String, i32)],
 ) -> corev1::Container {
     let check = container.health_check.as_ref();
+    let target = balanced.iter().find(|(name, _)| *name == container.name).map(|(_, port)| *port);
     let (restart_policy, restart_policy_rules) = restart(task, container, features);
     corev1::Container {
         name: container.dns_name.clone(),
         image: Some(container.image.clone()),
+        image_pull_policy: Some(pull_policy(task, container)),
         command: container.entry_point.as_deref().map(literal),
         args: container.command.as_deref().map(literal),
         working_dir: container.working_directory.clone(),
@@ -34,7 +38,7 @@ pub(super) fn build(
                 ..probe(check)
             }
         }),
-        readiness_probe: check.map(probe),
+        readiness_probe: check.map(probe).or_else(|| target.map(connects)),
         // Only an essential container's health is the task's.
         liveness_probe: check.filter(|_| container.essential).map(|check| corev1::Probe {
             initial_delay_seconds: Some(check.interval),
@@ -126,6 +130,26 @@ fn probe(check: &HealthCheck) -> corev1::Probe {
         period_seconds: Some(check.interval),
         timeout_seconds: Some(check.timeout),
         failure_threshold: Some(check.retries),
+        ..corev1::Probe::default()
+    }
+}
+
+/// When the image is pulled: ECS looks for a newer one behind a tag at each start of a task; what a
+/// digest names never changes.
+fn pull_policy(task: &TaskDefinition, container: &Container) -> String {
+    let by_digest = container.image.contains('@');
+    let usual = if by_digest { "IfNotPresent" } else { "Always" };
+    task.image_pull_policy.clone().unwrap_or_else(|| usual.to_owned())
+}
+
+/// A balanced container that has no check of its own is ready when its port can be connected to, as
+/// a load balancer would find out.
+fn connects(port: i32) -> corev1::Probe {
+    corev1::Probe {
+        tcp_socket: Some(corev1::TCPSocketAction {
+            port: IntOrString::Int(port),
+            ..corev1::TCPSocketAction::default()
+        }),
         ..corev1::Probe::default()
     }
 }

@@ -15,10 +15,12 @@ use super::task_definition::TaskDefinition;
 use crate::api::Features;
 use crate::names::annotation;
 
-/// The pod template of a service's tasks.
+/// The pod template of a service's tasks. `balanced` has the container ports that load balancers send
+/// traffic to.
 pub fn template(
     task: &TaskDefinition,
     features: Features,
+    balanced: &[(String, i32)],
     labels: BTreeMap<String, String>,
 ) -> corev1::PodTemplateSpec {
     let sizes = resources::distribute(task, features);
@@ -26,7 +28,7 @@ pub fn template(
         .containers
         .iter()
         .zip(sizes.containers)
-        .map(|(container, size)| container::build(task, container, size, features))
+        .map(|(container, size)| container::build(task, container, size, features, balanced))
         .collect();
     corev1::PodTemplateSpec {
         metadata: Some(ObjectMeta {

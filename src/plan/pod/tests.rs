@@ -14,7 +14,7 @@ fn pod(spec: &Value, features: Features) -> Value {
     let mut findings = Findings::default();
     let task = resolve(spec, Some("family"), &mut findings);
     assert!(!findings.any_refused(), "{findings:?}");
-    json!(template(&task, features, BTreeMap::new()))["spec"].clone()
+    json!(template(&task, features, &[], BTreeMap::new()))["spec"].clone()
 }
 
 /// What is refused of a task definition.
@@ -267,7 +267,7 @@ fn a_container_name_that_kubernetes_cannot_write_is_kept_beside() {
     spec["containerDefinitions"][0]["name"] = json!("Main_Container");
     let mut findings = Findings::default();
     let task = resolve(&spec, Some("family"), &mut findings);
-    let template = json!(template(&task, NEWEST, BTreeMap::new()));
+    let template = json!(template(&task, NEWEST, &[], BTreeMap::new()));
     let name = template["spec"]["containers"][0]["name"].as_str().unwrap();
     let kept = template["metadata"]["annotations"][annotation::CONTAINER_NAMES].as_str().unwrap();
     assert_eq!(serde_json::from_str::<Value>(kept).unwrap(), json!({name: "Main_Container"}));

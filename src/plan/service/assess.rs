@@ -41,11 +41,10 @@ impl<'a> Situation<'a> {
             newest: observed.newest().map(Arc::as_ref),
             steady: false,
             written: observed.seen().sequence,
-            outcome: Outcome::Stalled,
-            reason: Reason::InvalidSpec,
-            message: String::new(),
+            outcome: obstacle.outcome(),
+            reason: obstacle.reason,
+            message: obstacle.message,
         }
-        .with(obstacle)
     }
 
     /// A service at work, or at rest.
@@ -96,7 +95,7 @@ impl<'a> Situation<'a> {
 
     /// The same, with something in the way.
     pub(super) fn with(self, obstacle: Obstacle) -> Self {
-        let outcome = if obstacle.passes { Outcome::Reconciling } else { Outcome::Stalled };
+        let outcome = obstacle.outcome();
         Self { outcome, reason: obstacle.reason, message: obstacle.message, ..self }
     }
 }
@@ -157,6 +156,8 @@ pub(super) fn report(
         selector: Some(selector(observed)),
         deployments: deployments(observed, situation, &before, moment),
         events: Vec::new(),
+        started: None,
+        stopped: None,
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };
     let mut notes = events::advance(&before, &mut after, &observed.pods, moment.now);
@@ -246,6 +247,9 @@ fn deployments(
             });
         }
     }
+    // Newest first; of one second, as they were.
+    shown
+        .sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at.as_ref().map(|at| at.0)));
     shown.truncate(MOST_DEPLOYMENTS);
     shown
 }
@@ -269,7 +273,9 @@ fn deployment(
         None if completes_now => RolloutState::Completed,
         None => RolloutState::InProgress,
     };
+    let superseded = !is_newest && state == RolloutState::InProgress;
     let reason = match state {
+        RolloutState::InProgress if superseded => format!("ECS deployment {id} superseded."),
         RolloutState::InProgress => format!("ECS deployment {id} in progress."),
         RolloutState::Completed => format!("ECS deployment {id} completed."),
         RolloutState::Failed => status.rollout_state_reason.unwrap_or_default(),

@@ -7,16 +7,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
+use super::assess::Situation;
 use super::observed::{Observed, Standing};
 use super::record::{labels, owner, selector_of};
-use crate::api::ServiceDeployment;
 use crate::names;
 use crate::plan::Write;
 use crate::world::{Kind, Object, ObjectKey};
 
-/// The corev1 Service, where the record's template has ports.
-pub(super) fn build(observed: &Observed, record: &ServiceDeployment) -> Option<Object> {
-    let ports = ports(&record.spec.template);
+/// The corev1 Service, where any task has ports. In a roll it has those of the old tasks too, so that
+/// none that is healthy becomes unreachable.
+pub(super) fn build(observed: &Observed, situation: &Situation<'_>) -> Option<Object> {
+    let ports = ports(observed, situation);
     if ports.is_empty() {
         return None;
     }
@@ -39,9 +40,9 @@ pub(super) fn build(observed: &Observed, record: &ServiceDeployment) -> Option<O
 }
 
 /// The deletion of a corev1 Service that no port calls for any more.
-pub(super) fn surplus(observed: &Observed, record: &ServiceDeployment) -> Option<Write> {
+pub(super) fn surplus(observed: &Observed, situation: &Situation<'_>) -> Option<Write> {
     let Standing::Ours(found) = &observed.endpoints else { return None };
-    if !ports(&record.spec.template).is_empty() {
+    if !ports(observed, situation).is_empty() {
         return None;
     }
     let uid = found.pointer("/metadata/uid").and_then(Value::as_str)?.to_owned();
@@ -52,26 +53,33 @@ pub(super) fn surplus(observed: &Observed, record: &ServiceDeployment) -> Option
     })
 }
 
-/// The ports of a stored pod template, each number and protocol once.
-fn ports(template: &Value) -> Vec<corev1::ServicePort> {
-    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+/// The ports of the newest record's template, and until all tasks are its own those of every record
+/// that may have tasks: each number and protocol once, each name once.
+fn ports(observed: &Observed, situation: &Situation<'_>) -> Vec<corev1::ServicePort> {
+    let newest = observed.newest().map(|record| record.spec.sequence);
     let mut seen = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     let mut ports = Vec::new();
-    for port in
-        containers.into_iter().flatten().filter_map(|c| c.get("ports")?.as_array()).flatten()
-    {
+    let records = observed
+        .records
+        .iter()
+        .rev()
+        .filter(|record| !situation.steady || Some(record.spec.sequence) == newest);
+    for port in records.flat_map(|record| container_ports(&record.spec.template)) {
         let Some(number) = port.get("containerPort").and_then(Value::as_i64) else { continue };
         let Ok(number) = i32::try_from(number) else { continue };
         let protocol = port.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
         if !seen.insert((number, protocol.to_owned())) {
             continue;
         }
-        let name = port.get("name").and_then(Value::as_str).map_or_else(
-            || format!("{}-{number}", protocol.to_ascii_lowercase()),
-            ToOwned::to_owned,
-        );
+        let plain = format!("{}-{number}", protocol.to_ascii_lowercase());
+        let named = port.get("name").and_then(Value::as_str).unwrap_or(&plain);
+        // Of two ports with one name, the later is known by its number.
+        let name = [named.to_owned(), plain.clone(), format!("{plain}-x")]
+            .into_iter()
+            .find(|name| taken.insert(name.clone()));
         ports.push(corev1::ServicePort {
-            name: Some(name),
+            name,
             port: number,
             target_port: Some(IntOrString::Int(number)),
             protocol: Some(protocol.to_owned()),
@@ -79,4 +87,9 @@ fn ports(template: &Value) -> Vec<corev1::ServicePort> {
         });
     }
     ports
+}
+
+fn container_ports(template: &Value) -> impl Iterator<Item = &Value> {
+    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+    containers.into_iter().flatten().filter_map(|c| c.get("ports")?.as_array()).flatten()
 }

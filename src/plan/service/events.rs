@@ -1,14 +1,14 @@
 //! What happened to a service, in ECS's words?
 //!
-//! Events follow from the status before and the status after, so that a restart neither loses nor
-//! repeats one: what was said stands in the status itself.
+//! Events follow from the status before and the status after: what was said stands in the status
+//! itself, so that a restart repeats none. A task that comes and goes between two looks is not told.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as corev1;
 
-use crate::api::{ConditionType, Reason, ServiceEvent, ServiceStatus};
+use crate::api::{ConditionType, Reason, ServiceEvent, ServiceStatus, Told};
 use crate::names;
 use crate::plan::Note;
 use crate::plan::conditions::{holds, reason, time};
@@ -30,30 +30,16 @@ pub(super) fn advance(
     let mut say = |warning: bool, reason: Reason, message: String| {
         happened.push(Note { warning, reason, message: format!("(service {name}) {message}") });
     };
-    let last = |verb: &str| {
-        let start = format!("(service {name}) has {verb} ");
-        let event = before.events.iter().find(|event| event.message.starts_with(&start));
-        event.map(|event| event.created_at.0)
-    };
-    let seconds = |time: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Time| time.0;
-
-    let since = last("started");
-    let started: Vec<&Arc<corev1::Pod>> = pods
-        .iter()
-        .filter(|pod| pod.metadata.creation_timestamp.as_ref().map(seconds) > since)
-        .filter(|pod| pod.metadata.creation_timestamp.is_some())
-        .collect();
+    let (started, told) = news(before.started.as_ref(), pods, |pod| {
+        pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    });
+    after.started = told;
     if !started.is_empty() {
         let message = format!("has started {} tasks: {}.", started.len(), tasks(&started));
         say(false, Reason::TasksStarted, message);
     }
-    let since = last("stopped");
-    let stopped: Vec<&Arc<corev1::Pod>> = pods
-        .iter()
-        .filter(|pod| pod.metadata.deletion_timestamp.is_some())
-        // The deletion time lies in the future by the grace period.
-        .filter(|pod| deleted_at(pod) > since)
-        .collect();
+    let (stopped, told) = news(before.stopped.as_ref(), pods, deleted_at);
+    after.stopped = told;
     if !stopped.is_empty() {
         let message = format!("has stopped {} running tasks: {}.", stopped.len(), tasks(&stopped));
         say(false, Reason::TasksStopped, message);
@@ -97,6 +83,12 @@ pub(super) fn advance(
         }
     }
 
+    // As ECS does, the same is not said twice in a row.
+    let last = before.events.first().map(|event| event.message.clone());
+    happened.dedup_by(|later, earlier| later.message == earlier.message);
+    if happened.first().map(|note| &note.message) == last.as_ref() {
+        happened.drain(..happened.len().min(1));
+    }
     let new = happened.iter().rev().enumerate().map(|(at, note)| ServiceEvent {
         id: event_id(&note.message, now, at),
         created_at: time(now),
@@ -121,10 +113,40 @@ fn message_of(status: &ServiceStatus) -> String {
         .unwrap_or_default()
 }
 
+/// The pods that have come to a time of theirs since it was last told, and what is told now. Times
+/// are whole seconds of the API server's clock, so that those told at the last second are kept.
+fn news<'a>(
+    told: Option<&Told>,
+    pods: &'a [Arc<corev1::Pod>],
+    time_of: impl Fn(&corev1::Pod) -> Option<Timestamp>,
+) -> (Vec<&'a Arc<corev1::Pod>>, Option<Told>) {
+    let since = told.map(|told| told.at.0);
+    let known = |uid: &String| told.is_some_and(|told| told.tasks.contains(uid));
+    let uid_of = |pod: &Arc<corev1::Pod>| pod.metadata.uid.clone().unwrap_or_default();
+    let new: Vec<&Arc<corev1::Pod>> = pods
+        .iter()
+        .filter(|pod| {
+            let at = time_of(pod);
+            at.is_some() && (at > since || at == since && !known(&uid_of(pod)))
+        })
+        .collect();
+    let Some(latest) = new.iter().filter_map(|pod| time_of(pod)).max() else {
+        return (new, told.cloned());
+    };
+    let mut tasks: Vec<String> =
+        pods.iter().filter(|pod| time_of(pod) == Some(latest)).map(uid_of).collect();
+    tasks
+        .extend(told.iter().filter(|told| told.at.0 == latest).flat_map(|told| told.tasks.clone()));
+    tasks.sort();
+    tasks.dedup();
+    (new, Some(Told { at: time(latest), tasks }))
+}
+
 fn deleted_at(pod: &corev1::Pod) -> Option<Timestamp> {
+    // The deletion time lies in the future by the grace period.
     let at = pod.metadata.deletion_timestamp.as_ref()?.0;
     let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();
-    Some(at - jiff::SignedDuration::from_secs(grace))
+    Some(at - SignedDuration::from_secs(grace))
 }
 
 fn tasks(pods: &[&Arc<corev1::Pod>]) -> String {

@@ -20,10 +20,11 @@ use jiff::{SignedDuration, Timestamp};
 use self::assess::Situation;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
+use super::conditions::Outcome;
 use super::finding::{Findings, in_one_line};
 use super::{Moment, Plan, Rejection, Waiting, Write, diff, task_definition};
 use crate::api::{Reason, ServiceDeployment};
-use crate::world::{Object, ObjectKey, World};
+use crate::world::{Object, ObjectKey, World, set};
 
 /// How long changed inputs must stay the same before a deployment starts, so that applying two
 /// files makes one deployment.
@@ -46,6 +47,10 @@ impl Obstacle {
     fn passing(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), passes: true }
     }
+
+    fn outcome(&self) -> Outcome {
+        if self.passes { Outcome::Reconciling } else { Outcome::Stalled }
+    }
 }
 
 /// The plan for a Service.
@@ -56,60 +61,59 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
     let mut plan = Plan::default();
 
     if let Some(obstacle) = obstacle_to_all(&observed, &findings) {
-        let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, &situation, &findings, moment, &mut plan);
+        pass.hold(obstacle, &mut plan);
         return plan;
     }
     if let Some(restored) = record::restored(&observed) {
         plan.writes.push(Write::Create(restored));
+        pass.tell_of_rejection(&mut plan);
         return plan;
     }
-
     let mut obstacle = None;
     match record::decide(world, &observed, &settings) {
         Decision::Keep => {}
         // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
         // definition that has gone does not keep a service from scaling what it runs.
         Decision::Obstructed(why) if why.reason == Reason::InvalidSpec => {
-            let situation = Situation::held(&observed, &settings, why);
-            assess::report(&observed, &situation, &findings, moment, &mut plan);
+            pass.hold(why, &mut plan);
             return plan;
         }
+        Decision::Obstructed(why) if why.passes => {
+            // For a moment nobody need hear of it.
+            if is_still(REGISTERING, PATIENCE, moment, &mut plan) {
+                obstacle = Some(why);
+            }
+        }
         Decision::Obstructed(why) => obstacle = Some(why),
+        // Its children come from what is stored, in the next pass.
         Decision::Start(start) => {
-            let first = observed.newest().is_none();
-            if first || is_still(&start.fingerprint, moment, &mut plan) {
-                // Its children come from what is stored, in the next pass.
+            if observed.newest().is_none()
+                || is_still(&start.fingerprint, STILLNESS, moment, &mut plan)
+            {
                 plan.writes.push(Write::Create(start.record));
-                if first {
-                    return plan;
-                }
+                pass.tell_of_rejection(&mut plan);
             }
         }
     }
-
-    let Some(newest) = observed.newest().cloned() else {
-        let obstacle = obstacle.unwrap_or_else(|| {
-            Obstacle::passing(
-                Reason::DeploymentInProgress,
-                "waiting for the first deployment record",
-            )
-        });
-        let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, &situation, &findings, moment, &mut plan);
-        return plan;
-    };
-    // Soon there is a newer record. Until then the workload stays as it is: a count that was applied
-    // with a new template goes in with it, and starts no task of the old one.
-    let waits = plan.waiting.is_some()
-        || !plan.writes.is_empty()
-        || obstacle.as_ref().is_some_and(|obstacle| obstacle.passes);
-    deploy(&observed, &settings, &newest, obstacle, &findings, moment, waits, &mut plan);
+    match observed.newest() {
+        Some(newest) => pass.deploy(newest, obstacle, &mut plan),
+        None => {
+            if let Some(obstacle) = obstacle {
+                pass.hold(obstacle, &mut plan);
+            }
+        }
+    }
     plan
 }
+
+/// What a service waits for while its task definition is registered.
+const REGISTERING: &str = "registering";
+/// How long it waits for that without a word.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What there is to say about a Service's spec, with what it demands of the task definition that it
 /// names, where that is there: what [`plan`](crate::plan::plan) acts on, for who shows it with places.
@@ -125,71 +129,98 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     findings
 }
 
-/// Brings the children to what the newest record says, and reports.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the one place where all that was found comes together"
-)]
-fn deploy(
-    observed: &Observed,
-    settings: &resolve::Settings,
-    newest: &ServiceDeployment,
-    mut obstacle: Option<Obstacle>,
-    findings: &Findings,
-    moment: &Moment,
-    waits: bool,
-    plan: &mut Plan,
-) {
-    let step =
-        rollout::step(settings.desired, settings.percents, &observed.seen(), newest.spec.sequence);
-    let situation = Situation::of(observed, settings, newest, &step);
-    if let Some(verdict) = record::verdict(newest, &situation, &observed.service.spec.0, moment) {
-        plan.writes.push(verdict);
-    }
-    let mut child = |standing: &Standing, intent: Option<Object>, plan: &mut Plan| {
-        let Some(mut intent) = intent else { return };
-        diff::seal(&mut intent.body);
-        match standing {
-            Standing::Ours(found) if diff::is_met(&intent.body, found) => {}
-            Standing::Absent | Standing::Ours(_) => plan.writes.push(Write::Apply(intent)),
-            Standing::Dying => {
-                let message = format!("{} of a deleted service is still being removed", intent.key);
-                obstacle = Some(Obstacle::passing(Reason::WaitingForDeletion, message));
-                plan.wake(moment.now + STILLNESS);
-            }
-            Standing::Foreign(whose) => {
-                let message = format!(
-                    "{} is in the way: it {whose}; rename or delete it, or give this service another name",
-                    intent.key
-                );
-                obstacle = Some(Obstacle::new(Reason::ChildConflict, message));
-            }
-        }
-    };
-    child(&observed.endpoints, endpoints::build(observed, newest), plan);
-    child(&observed.disruption_budget, Some(disruption_budget::build(observed, settings)), plan);
-    if !waits {
-        child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
-    }
-    // What is no longer wanted goes last.
-    if let Some(surplus) = endpoints::surplus(observed, newest) {
-        plan.writes.push(surplus);
-    }
-    plan.writes.extend(record::prune(observed, &situation));
+/// One look at a service: what all of its steps depend on.
+struct Pass<'a> {
+    observed: &'a Observed,
+    settings: &'a resolve::Settings,
+    findings: &'a Findings,
+    moment: &'a Moment,
+}
 
-    if let Some(Rejection { key, message }) = &moment.rejected {
+impl Pass<'_> {
+    /// Leaves every child as it is, and says why.
+    fn hold(&self, obstacle: Obstacle, plan: &mut Plan) {
+        let situation = Situation::held(self.observed, self.settings, obstacle);
+        assess::report(self.observed, &situation, self.findings, self.moment, plan);
+    }
+
+    /// Says what the API server refused of the last plan, if it refused something.
+    fn tell_of_rejection(&self, plan: &mut Plan) {
+        if let Some(obstacle) = self.rejection() {
+            self.hold(obstacle, plan);
+        }
+    }
+
+    fn rejection(&self) -> Option<Obstacle> {
+        let Rejection { key, message } = self.moment.rejected.as_ref()?;
         let message = format!("the API server refused {key}: {message}");
-        obstacle = Some(Obstacle::new(Reason::RejectedByCluster, message));
+        Some(Obstacle::new(Reason::RejectedByCluster, message))
     }
-    // While inputs settle, the status goes on describing what it described.
-    if waits {
-        return;
+
+    /// Brings the children to what the newest record says, and reports.
+    fn deploy(&self, newest: &ServiceDeployment, mut obstacle: Option<Obstacle>, plan: &mut Plan) {
+        let Self { observed, settings, moment, .. } = *self;
+        // Soon there is a newer record, or the newest is known.
+        let waits = plan.waiting.is_some() || !plan.writes.is_empty();
+        let seen = observed.seen();
+        let step = rollout::step(settings.desired, settings.percents, &seen, newest.spec.sequence);
+        let situation = Situation::of(observed, settings, newest, &step);
+        if let Some(verdict) = record::verdict(newest, &situation, &observed.service.spec.0, moment)
+        {
+            plan.writes.push(verdict);
+        }
+        let mut child = |standing: &Standing, intent: Option<Object>, plan: &mut Plan| {
+            let Some(mut intent) = intent else { return };
+            diff::seal(&mut intent.body);
+            match standing {
+                Standing::Ours(found) if diff::is_met(&intent.body, found) => {}
+                Standing::Absent => plan.writes.push(Write::Apply(intent)),
+                Standing::Ours(found) => {
+                    // If it is another by then, that one is not written to.
+                    let uid = found.pointer("/metadata/uid").cloned().unwrap_or_default();
+                    set(&mut intent.body, &["metadata", "uid"], uid);
+                    plan.writes.push(Write::Apply(intent));
+                }
+                Standing::Dying => {
+                    let message =
+                        format!("{} of a deleted service is still being removed", intent.key);
+                    obstacle = Some(Obstacle::passing(Reason::WaitingForDeletion, message));
+                    plan.wake(moment.now + STILLNESS);
+                }
+                Standing::Foreign(whose) => {
+                    let message = format!(
+                        "{} is in the way: it {whose}; rename or delete it, or give this service another name",
+                        intent.key
+                    );
+                    obstacle = Some(Obstacle::new(Reason::ChildConflict, message));
+                }
+            }
+        };
+        child(&observed.endpoints, endpoints::build(observed, &situation), plan);
+        child(
+            &observed.disruption_budget,
+            Some(disruption_budget::build(observed, settings)),
+            plan,
+        );
+        // A count that comes with a new template, from nothing, goes in with it: no task of the old
+        // one is started.
+        if !(waits && seen.exists && seen.replicas == 0) {
+            child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+        }
+        // What is no longer wanted goes last.
+        plan.writes.extend(endpoints::surplus(observed, &situation));
+        plan.writes.extend(record::prune(observed, &situation));
+        // While inputs settle, the status goes on describing what it described.
+        let obstacle = self.rejection().or(obstacle);
+        if waits && self.moment.rejected.is_none() {
+            return;
+        }
+        let situation = match obstacle {
+            Some(obstacle) => situation.with(obstacle),
+            None => situation,
+        };
+        assess::report(observed, &situation, self.findings, moment, plan);
     }
-    let situation = match obstacle {
-        Some(obstacle) => situation.with(obstacle),
-        None => situation,
-    };
-    assess::report(observed, &situation, findings, moment, plan);
 }
 
 /// What keeps every child as it is.
@@ -214,13 +245,13 @@ fn obstacle_to_all(observed: &Observed, findings: &Findings) -> Option<Obstacle>
         .then(|| Obstacle::new(Reason::InvalidSpec, in_one_line(findings.refusals())))
 }
 
-/// Whether these inputs have been the same for long enough; if not, the plan waits for that.
-fn is_still(fingerprint: &str, moment: &Moment, plan: &mut Plan) -> bool {
+/// Whether these inputs have been the same for so long; if not, the plan waits for that.
+fn is_still(fingerprint: &str, long: SignedDuration, moment: &Moment, plan: &mut Plan) -> bool {
     let since = match &moment.waiting {
         Some(waiting) if waiting.inputs == fingerprint => waiting.since,
         _ => moment.now,
     };
-    let due: Timestamp = since + STILLNESS;
+    let due: Timestamp = since + long;
     if moment.now >= due {
         return true;
     }

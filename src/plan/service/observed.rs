@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rollout::{ReplicaSet, Seen};
+use super::tasks;
 use crate::api::{Service, ServiceDeployment};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
 use crate::names::{self, annotation, label};
@@ -57,7 +58,12 @@ pub(super) enum Standing {
 /// What the service's `taskDefinition` names.
 pub(super) enum Named {
     /// A revision that may be deployed.
-    Revision { reference: String, spec: Arc<crate::api::TaskDefinitionRevision> },
+    Revision {
+        reference: String,
+        spec: Arc<crate::api::TaskDefinitionRevision>,
+        /// Whether its family has a TaskDefinition; without one, what runs goes on running.
+        active: bool,
+    },
     /// Nothing that can be used, and why; a spec that cannot be read at all is judged elsewhere.
     Nothing { refused: bool, message: String },
     /// A task definition whose last change is not registered yet.
@@ -69,8 +75,14 @@ impl Observed {
         let service = world.services.get(&key.namespace, &key.name)?;
         let uid = service.metadata.uid.clone().unwrap_or_default();
         let (cluster, name) = service_of(&service.spec.0, Some(&key.name));
-        let index = Index::Service(uid.clone());
+        let index = Index::service(&key.namespace, &uid);
         let mut records = world.records.find(&index);
+        // Only what Linkspan itself made for this very Service.
+        records.retain(|record| {
+            let named = names::record(&name, &uid, record.spec.sequence);
+            record.metadata.name.as_deref() == Some(&named)
+                && record.metadata.controller() == Some((&uid, true))
+        });
         records.sort_by_key(|record| record.spec.sequence);
         let workload_name = names::workload(&name, &uid, NO_PROVIDER, names::FIRST_SLOT);
         let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
@@ -133,7 +145,16 @@ impl Observed {
             available: count(status.available_replicas),
             max_unavailable: integer(rolling.and_then(|r| r.max_unavailable.as_ref())),
             max_surge: integer(rolling.and_then(|r| r.max_surge.as_ref())),
-            replica_sets: self.replica_sets.iter().map(|set| replica_set(set)).collect(),
+            replica_sets: self
+                .replica_sets
+                .iter()
+                .filter(|set| {
+                    let controller = set.metadata.controller().map(|(uid, _)| uid);
+                    controller == deployment.metadata.uid.as_deref()
+                })
+                .map(|set| replica_set(set))
+                .collect(),
+            stuck: tasks::all_stuck(self.pods.iter()),
         }
     }
 }
@@ -198,7 +219,8 @@ fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing
     match meta.controller() {
         Some((owner, _)) if owner == uid => Standing::Ours(body()),
         Some((owner, true)) => {
-            if world.services.find(&Index::Service(owner.to_owned())).is_empty() {
+            let namespace = meta.namespace.as_deref().unwrap_or_default();
+            if world.services.find(&Index::service(namespace, owner)).is_empty() {
                 Standing::Dying
             } else {
                 Standing::Foreign("belongs to another Service".to_owned())
@@ -231,9 +253,11 @@ fn named(world: &World, namespace: &str, spec: &Value) -> Named {
     if let Some(pinned) = revision {
         let found = revisions.iter().find(|(number, _)| *number == pinned);
         return match found {
-            Some((_, revision)) => {
-                Named::Revision { reference: format!("{family}:{pinned}"), spec: revision.clone() }
-            }
+            Some((_, revision)) => Named::Revision {
+                reference: format!("{family}:{pinned}"),
+                spec: revision.clone(),
+                active: owner_of_family(world, namespace, &family).is_some(),
+            },
             None => Named::Nothing {
                 refused: false,
                 message: missing_revision(
@@ -260,9 +284,11 @@ fn named(world: &World, namespace: &str, spec: &Value) -> Named {
         return Named::NotYet { message };
     }
     match newest {
-        Some((number, revision)) => {
-            Named::Revision { reference: format!("{family}:{number}"), spec: revision.clone() }
-        }
+        Some((number, revision)) => Named::Revision {
+            reference: format!("{family}:{number}"),
+            spec: revision.clone(),
+            active: true,
+        },
         None => Named::Nothing {
             refused: true,
             message: format!(

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
-use super::resolve::{Settings, demands, min_ready_seconds};
+use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds};
 use super::{Obstacle, tasks};
 use crate::api::{
     Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
@@ -46,8 +46,8 @@ pub(super) struct Start {
 
 /// Decides whether a deployment should start.
 pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) -> Decision {
-    let (reference, revision) = match &observed.task_definition {
-        Named::Revision { reference, spec } => (reference, spec),
+    let (reference, revision, active) = match &observed.task_definition {
+        Named::Revision { reference, spec, active } => (reference, spec, *active),
         Named::NotYet { message } => {
             return Decision::Obstructed(Obstacle::passing(
                 Reason::DeploymentInProgress,
@@ -83,6 +83,15 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
             }
         }
     };
+    if !active {
+        return Decision::Obstructed(Obstacle::new(
+            Reason::TaskDefinitionNotFound,
+            format!(
+                "taskDefinition: {reference} is INACTIVE, since its family has no TaskDefinition any \
+                 more; what runs goes on running, and a new deployment needs an ACTIVE one"
+            ),
+        ));
+    }
     let mut findings = Findings::default();
     let task = resolve(&revision.spec.0, None, &mut findings);
     if findings.any_refused() {
@@ -106,7 +115,7 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
         task_definition: reference.clone(),
         features,
         min_ready_seconds: min_ready_seconds(spec, &task),
-        template: json!(pod::template(&task, features, labels)),
+        template: json!(pod::template(&task, features, &balanced_ports(spec), labels)),
     };
     let inputs = json!([starting_inputs(spec), reference, record.nonce, cause]);
     let fingerprint = names::sha256_hex(&[&inputs.to_string()]);
@@ -138,11 +147,15 @@ fn force_is_new(newest: &ServiceDeployment) -> bool {
     !forced || newest.status.as_ref().is_some_and(|status| status.force_released)
 }
 
+/// One more than any that was handed out; the workload remembers where records were lost.
 fn next_sequence(observed: &Observed) -> i64 {
     let recorded = observed.newest().map_or(0, |record| record.spec.sequence);
-    let running = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata)).max();
-    recorded.max(running.unwrap_or_default()) + 1
+    let written = observed.seen().sequence.filter(|sequence| *sequence < MOST_DEPLOYMENTS);
+    recorded.max(written.unwrap_or_default()).saturating_add(1)
 }
+
+/// No service comes near so many deployments: a label beyond it was not written by Linkspan.
+const MOST_DEPLOYMENTS: i64 = 1_000_000_000;
 
 /// The labels of a service's child; those of the selector never change.
 pub(super) fn labels(observed: &Observed) -> BTreeMap<String, String> {
@@ -302,10 +315,6 @@ pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write
         .chain(completed.map(|record| record.spec.sequence))
         .chain(situation.written)
         .collect();
-    // In the middle of a roll, every record may still be needed.
-    if !situation.steady {
-        return Vec::new();
-    }
     observed
         .records
         .iter()

@@ -129,10 +129,22 @@ fn load_balancers(spec: &Value) -> impl Iterator<Item = &Value> {
     spec.get("loadBalancers").and_then(Value::as_array).into_iter().flatten()
 }
 
+/// The container ports that load balancers send traffic to, by ECS container name.
+pub(super) fn balanced_ports(spec: &Value) -> Vec<(String, i32)> {
+    load_balancers(spec)
+        .filter_map(|balancer| {
+            let port = balancer.get("containerPort")?;
+            let port = port.as_i64().or_else(|| port.as_str()?.trim().parse().ok())?;
+            Some((text(balancer, "containerName")?, i32::try_from(port).ok()?))
+        })
+        .collect()
+}
+
 /// Seconds that a task must be ready before it counts as healthy.
 ///
 /// ECS: without a load balancer and without a health check of an essential container, a task is
-/// healthy 40 seconds after it runs; with either, when that says so.
+/// healthy 40 seconds after it runs; with either, when that says so. (A balanced container without a
+/// check of its own gets one here: that its port can be connected to.)
 pub(super) fn min_ready_seconds(spec: &Value, task: &TaskDefinition) -> i32 {
     let checked = task.containers.iter().any(|c| c.essential && c.health_check.is_some());
     if checked || load_balancers(spec).next().is_some() { 0 } else { 40 }

@@ -7,10 +7,10 @@
 //! * No earlier tasks, or none wanted: the new template and the count at once.
 //! * Room for one task at least: the integers of the desired count.
 //! * No room (both integers 0, which the API refuses): placeholders 0/1, and no new template while
-//!   tasks of the old one exist; a change that comes to this in the middle of a roll waits until
-//!   the roll has ended.
-//! * A lower count in the middle of a roll: only as low as leaves the healthy tasks at the floor,
-//!   since the controller lowers its ReplicaSets in proportion, healthy ones too.
+//!   a task of the old one may be healthy. A count that comes to this in the middle of a roll waits
+//!   until the roll has ended, under the bounds that it has.
+//! * A lower count: only as low as leaves the healthy tasks at the floor, since the controllers stop
+//!   healthy tasks too: those of several ReplicaSets in proportion.
 
 use jiff::Timestamp;
 
@@ -39,6 +39,8 @@ pub struct Seen {
     pub max_surge: Option<i32>,
     /// Its ReplicaSets.
     pub replica_sets: Vec<ReplicaSet>,
+    /// Whether no task runs or can come to run as things are.
+    pub stuck: bool,
 }
 
 /// One of a Deployment's ReplicaSets.
@@ -105,22 +107,52 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         return to(desired, target, bounds, None);
     }
     let written = seen.sequence.unwrap_or(target);
-    let rolling = !seen.settled || seen.total > seen.updated;
+    if !seen.settled {
+        // What was written last is not under way yet. Its numbers stay, unless they may grow.
+        let grows = !closed && desired >= seen.replicas;
+        return if grows {
+            to(desired, target, open_bounds, None)
+        } else {
+            keep(seen, written, target)
+        };
+    }
+    let rolling = seen.total > seen.updated;
     if closed {
+        if seen.stuck && seen.available == 0 && written != target {
+            // Nothing to protect: those tasks stop first, so that there are never too many.
+            return to(desired, target, (desired, 0), None);
+        }
         if rolling {
-            let bounds = (seen.max_unavailable.unwrap_or(0), seen.max_surge.unwrap_or(1));
-            let held = (written != target || seen.replicas != desired).then_some(Held::UntilRolled);
-            return to(seen.replicas, written, bounds, held);
+            // A roll over a roll keeps within the bounds that it has.
+            let held = (seen.replicas != desired).then_some(Held::UntilRolled);
+            return to(seen.replicas, target, seen.bounds(), held);
         }
         let held = (written != target).then_some(Held::NoRoom);
-        return to(desired, written, PLACEHOLDER, held);
+        let replicas = safe_count(desired, percents, seen);
+        let waits = (replicas > desired).then_some(Held::ForHealthyTasks);
+        return to(replicas, written, PLACEHOLDER, held.or(waits));
     }
-    if rolling && desired < seen.replicas {
-        let replicas = lowest_safe_count(desired, percents, seen);
-        let held = (replicas > desired).then_some(Held::ForHealthyTasks);
-        return to(replicas, target, bounds(replicas, desired, percents), held);
+    let replicas = safe_count(desired, percents, seen);
+    let held = (replicas > desired).then_some(Held::ForHealthyTasks);
+    to(replicas, target, bounds(replicas, desired, percents), held)
+}
+
+/// Everything as it was written last.
+fn keep(seen: &Seen, written: i64, target: i64) -> Step {
+    let (max_unavailable, max_surge) = seen.bounds();
+    Step {
+        replicas: seen.replicas,
+        sequence: written,
+        max_unavailable,
+        max_surge,
+        held: (written != target).then_some(Held::UntilRolled),
     }
-    to(desired, target, open_bounds, None)
+}
+
+impl Seen {
+    fn bounds(&self) -> (i32, i32) {
+        (self.max_unavailable.unwrap_or(PLACEHOLDER.0), self.max_surge.unwrap_or(PLACEHOLDER.1))
+    }
 }
 
 /// `maxUnavailable` and `maxSurge` of a Deployment with `replicas`, under the bounds of `desired`.
@@ -130,16 +162,21 @@ fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
     ((replicas - percents.floor(desired)).max(0), (percents.cap(desired) - replicas).max(0))
 }
 
-/// The least count, not below `desired`, that leaves enough healthy tasks when the Deployment's
-/// controller lowers its ReplicaSets to it in proportion.
-fn lowest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
-    let sizes: i32 = seen.replica_sets.iter().map(|set| set.size).sum();
-    if !seen.settled || sizes < seen.total {
+/// The least count, not below `desired`, that leaves enough healthy tasks when the controllers lower
+/// theirs to it. Where fewer are healthy than should be, it takes none of them.
+fn safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
+    if desired >= seen.replicas {
+        return desired;
+    }
+    let sizes: i64 = seen.replica_sets.iter().map(|set| i64::from(set.size)).sum();
+    if sizes < i64::from(seen.total) {
         // Some of the ReplicaSets are not seen yet: wait for them.
         return seen.replicas;
     }
-    let floor = percents.floor(desired);
+    let healthy = seen.replica_sets.iter().map(|set| set.available).sum::<i32>();
+    let floor = percents.floor(desired).min(healthy);
     (desired..seen.replicas)
+        .take(MOST_COUNTS)
         .find(|count| {
             let (_, surge) = bounds(*count, desired, percents);
             healthy_after(*count, surge, &seen.replica_sets) >= floor
@@ -147,32 +184,36 @@ fn lowest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
         .unwrap_or(seen.replicas)
 }
 
+/// More counts than a service can have tasks: only somebody else's edit asks for more.
+const MOST_COUNTS: usize = 10_000;
+
 /// The tasks that are sure to stay healthy when the Deployment's count becomes `count`.
 ///
 /// The rule is that of the Deployment controller (`scale` in its sync.go): a single ReplicaSet takes
-/// the count; several share count + surge in proportion to their sizes, largest first and of equal
-/// ones the older first, and the largest takes what rounding leaves. A ReplicaSet stops pods that
+/// the count; several share count + surge in proportion to their sizes, largest first, of equal ones
+/// the older first when lowering and the newer first when raising, and the first takes what rounding
+/// leaves. A ReplicaSet stops pods that
 /// are not ready before ready ones; of the ready ones, those that are not yet healthy are taken to
 /// be the last, which is the worst case.
 fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
     let mut sets: Vec<&ReplicaSet> = sets.iter().filter(|set| set.size > 0).collect();
+    let total: i32 = sets.iter().map(|set| set.size).fold(0, i32::saturating_add);
+    let lowers = count.saturating_add(surge) < total;
     sets.sort_by(|a, b| {
-        b.size
-            .cmp(&a.size)
-            .then_with(|| a.created.cmp(&b.created))
-            .then_with(|| a.name.cmp(&b.name))
+        let age = a.created.cmp(&b.created).then_with(|| a.name.cmp(&b.name));
+        b.size.cmp(&a.size).then(if lowers { age } else { age.reverse() })
     });
     let mut sizes: Vec<i32> = Vec::new();
     if let [_] = sets.as_slice() {
         sizes.push(count);
     } else {
-        let allowed = if count > 0 { count + surge } else { 0 };
-        let to_add = allowed - sets.iter().map(|set| set.size).sum::<i32>();
+        let allowed = if count > 0 { count.saturating_add(surge) } else { 0 };
+        let to_add = allowed - total;
         let mut added = 0;
         for set in &sets {
             let share = proportion(set, count, surge, to_add, added);
             added += share;
-            sizes.push(set.size + share);
+            sizes.push(set.size.saturating_add(share));
         }
         if let Some(largest) = sizes.first_mut() {
             *largest = (*largest + to_add - added).max(0);
@@ -228,6 +269,7 @@ mod tests {
             max_unavailable: Some(0),
             max_surge: Some(1),
             replica_sets: vec![set("a", count, count, count)],
+            stuck: false,
         }
     }
 
@@ -343,7 +385,8 @@ mod tests {
                             }
                             let left =
                                 healthy_after(step.replicas, step.max_surge, &seen.replica_sets);
-                            assert!(left >= percents.floor(desired), "{seen:?} {step:?} {left}");
+                            let floor = percents.floor(desired).min(seen.available);
+                            assert!(left >= floor, "{seen:?} {step:?} {left}");
                         }
                     }
                 }

@@ -40,6 +40,16 @@ pub(super) fn trouble<'a>(
         .find_map(|pod| unplaced(pod).or_else(|| failing(pod)))
 }
 
+/// Whether no task runs or can come to run as things are: each is unplaced, or fails before its
+/// containers start. So it is without any task.
+pub(super) fn all_stuck<'a>(mut pods: impl Iterator<Item = &'a Arc<corev1::Pod>>) -> bool {
+    pods.all(|pod| {
+        // A container that crashes has run, and may run again.
+        let fails = failing(pod).is_some_and(|(_, why)| !why.starts_with(EXITED));
+        pod.metadata.deletion_timestamp.is_some() || unplaced(pod).is_some() || fails
+    })
+}
+
 fn unplaced(pod: &corev1::Pod) -> Option<(Reason, String)> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let condition = conditions.iter().find(|condition| {
@@ -50,6 +60,8 @@ fn unplaced(pod: &corev1::Pod) -> Option<(Reason, String)> {
     let message = condition.message.clone().unwrap_or_default();
     Some((Reason::UnableToPlaceTask, message))
 }
+
+const EXITED: &str = "EssentialContainerExited";
 
 /// ECS's names for the waiting reasons of a kubelet that do not pass by themselves.
 fn failing(pod: &corev1::Pod) -> Option<(Reason, String)> {
@@ -64,7 +76,7 @@ fn failing(pod: &corev1::Pod) -> Option<(Reason, String)> {
             "CreateContainerConfigError" => "ResourceInitializationError",
             "CreateContainerError" => "CannotCreateContainerError",
             "RunContainerError" => "CannotStartContainerError",
-            "CrashLoopBackOff" => "EssentialContainerExited",
+            "CrashLoopBackOff" => EXITED,
             _ => return None,
         };
         let detail = waiting.message.as_deref().or(waiting.reason.as_deref()).unwrap_or_default();

@@ -26,7 +26,15 @@ pub(super) fn build(observed: &Observed, newest: &ServiceDeployment, step: &Step
             newest.spec.min_ready_seconds,
         ),
     };
-    let kept = record.map_or_else(|| annotation_of(newest), |record| annotation_of(record));
+    // A workload whose record is gone keeps what it remembers of it.
+    let remembered = || {
+        let annotations = observed.deployment()?.metadata.annotations.as_ref()?;
+        annotations.get(annotation::RECORD).cloned()
+    };
+    let kept = record
+        .map(|record| annotation_of(record))
+        .or_else(remembered)
+        .unwrap_or_else(|| annotation_of(newest));
     let deployment = appsv1::Deployment {
         metadata: ObjectMeta {
             name: Some(names::workload(

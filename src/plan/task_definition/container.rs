@@ -13,6 +13,8 @@ use crate::plan::judge::{brief, is_empty};
 
 /// The most containers that a task definition may have.
 const MOST_CONTAINERS: usize = 10;
+/// Beyond any machine: keeps sums of sizes within range.
+const MOST: i64 = 1 << 40;
 /// The least memory that a container may be given, in MiB.
 const LEAST_MEMORY: i64 = 6;
 
@@ -167,9 +169,8 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
             format!("cannot hold `{foreign}`; if this is a placeholder, fill it in first"),
         );
     }
-    let memory = whole(raw, "memory", path, LEAST_MEMORY..=i64::MAX, findings);
-    let memory_reservation =
-        whole(raw, "memoryReservation", path, LEAST_MEMORY..=i64::MAX, findings);
+    let memory = whole(raw, "memory", path, LEAST_MEMORY..=MOST, findings);
+    let memory_reservation = whole(raw, "memoryReservation", path, LEAST_MEMORY..=MOST, findings);
     if let (Some(hard), Some(soft)) = (memory, memory_reservation)
         // The documentation says "greater", but the API registers equal ones.
         && hard < soft
@@ -185,7 +186,7 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
         dns_name: dns_label(&name, 63),
         name,
         image,
-        cpu: whole(raw, "cpu", path, 0..=i64::MAX, findings).unwrap_or_default(),
+        cpu: whole(raw, "cpu", path, 0..=MOST, findings).unwrap_or_default(),
         memory,
         memory_reservation,
         ports,
@@ -339,7 +340,7 @@ pub(in crate::plan) fn whole(
         return Some(number);
     }
     let path = if path.is_empty() { member.to_owned() } else { format!("{path}.{member}") };
-    let rule = if *range.end() == i64::MAX {
+    let rule = if *range.end() == MOST {
         format!("must be at least {}", range.start())
     } else {
         format!("must be {} to {}", range.start(), range.end())

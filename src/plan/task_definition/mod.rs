@@ -20,7 +20,7 @@ pub(in crate::plan) use revision::{newest, revisions_of};
 
 use super::conditions::{Outcome, advance, fully_supported, holds, progress};
 use super::finding::{Findings, in_one_line};
-use super::{Moment, Note, Plan, Write};
+use super::{Moment, Note, Plan, Rejection, Write};
 use crate::api;
 use crate::api::{ConditionType, Reason, TaskDefinitionStatus};
 use crate::ecs::reference::family_of;
@@ -50,16 +50,13 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let highest = highest.max(before.latest_revision.unwrap_or_default());
 
     let mut plan = Plan::default();
-    let mut latest = before.latest_revision.filter(|_| highest > 0).map(|_| highest);
+    let latest;
     let (outcome, reason, message) = if let Some(owner) = earlier_claim(world, &object, &family) {
         latest = before.latest_revision;
         let message = format!(
             "family `{family}` belongs to the older TaskDefinition {owner}; give this one another family"
         );
         (Outcome::Stalled, Reason::NameTaken, message)
-    } else if let Some(rejection) = &moment.rejected {
-        let message = format!("the API server refused {}: {}", rejection.key, rejection.message);
-        (Outcome::Stalled, Reason::RejectedByCluster, message)
     } else if findings.any_refused() {
         latest = (highest > 0).then_some(highest);
         (Outcome::Stalled, Reason::InvalidSpec, in_one_line(findings.refusals()))
@@ -69,15 +66,27 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         let number = match newest {
             Some((number, revision)) if canonical(&revision.spec.0, None) == wanted => *number,
             _ => {
-                plan.writes.push(Write::Create(new_revision(key, &family, highest + 1, wanted)));
-                highest + 1
+                plan.writes.push(Write::Create(new_revision(
+                    key,
+                    &family,
+                    highest.saturating_add(1),
+                    wanted,
+                )));
+                highest.saturating_add(1)
             }
         };
-        latest = Some(number);
+        // Not before it is there.
+        latest = if moment.rejected.is_some() { before.latest_revision } else { Some(number) };
         let limit = revision_history_limit(&object.spec.0);
         plan.writes.extend(revision::prune(world, &key.namespace, &family, &revisions, limit));
-        let message = format!("{family}:{number} is the newest revision");
-        (Outcome::Ready, Reason::Registered, message)
+        if let Some(Rejection { key, message }) = &moment.rejected {
+            // Tried again all the same, by the writes above.
+            let message = format!("the API server refused {key}: {message}");
+            (Outcome::Stalled, Reason::RejectedByCluster, message)
+        } else {
+            let message = format!("{family}:{number} is the newest revision");
+            (Outcome::Ready, Reason::Registered, message)
+        }
     };
 
     let mut assessments = progress(outcome, reason, &message);

@@ -45,6 +45,8 @@ pub struct TaskDefinition {
     pub architecture: Option<&'static str>,
     /// Its containers, in order.
     pub containers: Vec<Container>,
+    /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
+    pub image_pull_policy: Option<String>,
 }
 
 /// Reads a task definition. What it returns is only to be deployed when nothing was refused.
@@ -81,6 +83,13 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
     }
     sums(cpu, memory, &containers, findings);
     let (operating_system, architecture) = platform(spec, findings);
+    let image_pull_policy = text(spec.get("kubernetes").unwrap_or(&Value::Null), "imagePullPolicy");
+    if let Some(policy) = &image_pull_policy
+        && !["Always", "IfNotPresent", "Never"].contains(&policy.as_str())
+    {
+        let path = "kubernetes.imagePullPolicy";
+        findings.refuse_value(path, policy, "must be Always, IfNotPresent or Never");
+    }
     TaskDefinition {
         family,
         cpu,
@@ -90,6 +99,7 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         operating_system,
         architecture,
         containers,
+        image_pull_policy,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::owner_of_family;
 use crate::api::{TaskDefinitionRevision, TaskDefinitionRevisionStatus};
 use crate::ecs::reference::{family_of, task_definition, task_definition_of};
-use crate::names::revision_number;
+use crate::names::{revision as revision_name, revision_number};
 use crate::plan::{Plan, Write};
 use crate::world::{Index, Kind, ObjectKey, World};
 
@@ -22,8 +22,10 @@ pub(in crate::plan) fn revisions_of(world: &World, namespace: &str, family: &str
         .find(&Index::family(namespace, family))
         .into_iter()
         .filter_map(|revision| {
-            let number = revision_number(revision.metadata.name.as_deref()?)?;
-            Some((number, revision))
+            let name = revision.metadata.name.as_deref()?;
+            let number = revision_number(name)?;
+            // Any other name is not one that Linkspan gives to a revision of this family.
+            (name == revision_name(family, number)).then_some((number, revision))
         })
         .collect();
     revisions.sort_by_key(|(number, _)| *number);
@@ -47,6 +49,14 @@ fn in_use(world: &World, namespace: &str, family: &str) -> BTreeSet<i64> {
     pinned.chain(deployed).collect()
 }
 
+/// Whether there is something that may use a revision and cannot be read: then none may go.
+fn unreadable(world: &World, namespace: &str) -> bool {
+    world.unreadable.keys().any(|key| {
+        key.namespace == namespace
+            && matches!(key.kind, Kind::TaskDefinition | Kind::Service | Kind::ServiceDeployment)
+    })
+}
+
 /// The deletions that bring the unused revisions down to the limit. The newest always stays, since
 /// it is the counter.
 pub(super) fn prune(
@@ -56,6 +66,9 @@ pub(super) fn prune(
     revisions: &[Numbered],
     limit: i64,
 ) -> Vec<Write> {
+    if unreadable(world, namespace) {
+        return Vec::new();
+    }
     let used = in_use(world, namespace, family);
     let unused: Vec<&Numbered> = revisions
         .split_last()
@@ -90,7 +103,10 @@ pub(super) fn plan(world: &World, key: &ObjectKey) -> Plan {
     let family = family_of(&revision.spec.0, None);
     let active = owner_of_family(world, &key.namespace, &family).is_some();
     let number = revision_number(&key.name);
-    if !active && !number.is_some_and(|n| in_use(world, &key.namespace, &family).contains(&n)) {
+    if !active
+        && !unreadable(world, &key.namespace)
+        && !number.is_some_and(|n| in_use(world, &key.namespace, &family).contains(&n))
+    {
         return Plan { writes: vec![deletion(&revision)], ..Plan::default() };
     }
     let status = if active { "ACTIVE" } else { "INACTIVE" };
