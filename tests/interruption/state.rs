@@ -1,0 +1,194 @@
+//! When are two namespaces in the same state, although no two objects of them are the same?
+//!
+//! Left out is what differs between any two: UIDs (each becomes the name of its object, so that who
+//! owns what stays), resource versions, generations, times, cluster IPs, the letters at the end of
+//! names that Kubernetes makes up, and the list of ECS events, which names tasks by their UID.
+
+use std::collections::BTreeMap;
+
+use linkspan::names::{self, annotation, label};
+use linkspan::world::Kind;
+use serde_json::{Value, json};
+
+use crate::witness::Seen;
+
+/// What is in a namespace, comparable: each object by its kind and name; pods and ReplicaSets as
+/// how many there are of each look.
+pub(crate) fn state(seen: &Seen) -> BTreeMap<String, Value> {
+    let stable = Stable::of(seen);
+    let mut state: BTreeMap<String, Value> = BTreeMap::new();
+    for ((kind, name), object) in &seen.objects {
+        let name = format!("{kind:?} {}", stable.name(*kind, object, name));
+        let look = stable.text(&look(*kind, object));
+        if matches!(kind, Kind::Pod | Kind::ReplicaSet) {
+            let entry = state.entry(format!("{name}: {look}")).or_insert_with(|| json!(0));
+            *entry = json!(entry.as_i64().unwrap_or_default() + 1);
+        } else {
+            state.insert(name, look);
+        }
+    }
+    state
+}
+
+/// How often each object was made and removed; those with made-up names, by what made them.
+pub(crate) fn counts(seen: &Seen) -> BTreeMap<String, (u32, u32)> {
+    let stable = Stable::of(seen);
+    let mut counts: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for (kind, object, gone) in seen.ever.values() {
+        let name = text(object, "/metadata/name").unwrap_or_default();
+        let name = format!("{kind:?} {}", stable.name(*kind, object, &name));
+        let count = counts.entry(name).or_default();
+        count.0 += 1;
+        count.1 += u32::from(*gone);
+    }
+    counts
+}
+
+/// What differs, a line each.
+pub(crate) fn difference<V: PartialEq + std::fmt::Debug>(
+    expected: &BTreeMap<String, V>,
+    found: &BTreeMap<String, V>,
+) -> Vec<String> {
+    let keys: std::collections::BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    keys.into_iter()
+        .filter(|key| expected.get(*key) != found.get(*key))
+        .map(|key| match (expected.get(key), found.get(key)) {
+            (Some(expected), None) => format!("missing: {key} {expected:?}"),
+            (None, Some(found)) => format!("surplus: {key} {found:?}"),
+            (expected, found) => format!("{key}:\n  expected {expected:?}\n  found    {found:?}"),
+        })
+        .collect()
+}
+
+pub(crate) fn text(object: &Value, pointer: &str) -> Option<String> {
+    object.pointer(pointer)?.as_str().map(ToOwned::to_owned)
+}
+
+fn label_of(object: &Value, name: &str) -> String {
+    let labels = object.pointer("/metadata/labels");
+    let value = labels.and_then(|labels| labels.get(name)).and_then(Value::as_str);
+    value.unwrap_or_default().to_owned()
+}
+
+/// The part of an object that is compared.
+fn look(kind: Kind, object: &Value) -> Value {
+    match kind {
+        Kind::Pod => json!({
+            "image": object.pointer("/spec/containers/0/image"),
+            "phase": object.pointer("/status/phase"),
+            "dying": object.pointer("/metadata/deletionTimestamp").is_some(),
+        }),
+        Kind::ReplicaSet => json!({
+            "replicas": object.pointer("/spec/replicas"),
+            "ready": object.pointer("/status/readyReplicas"),
+        }),
+        _ => {
+            let mut object = object.clone();
+            let owned = owned_fields(&object);
+            if let Some(meta) = object["metadata"].as_object_mut() {
+                for of_this_one in
+                    ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"]
+                {
+                    meta.remove(of_this_one);
+                }
+                if let Some(notes) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
+                    // A hash over a UID among others.
+                    notes.entry(annotation::INTENT).and_modify(|hash| *hash = json!("a hash"));
+                }
+            }
+            if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+                spec.remove("clusterIP");
+                spec.remove("clusterIPs");
+            }
+            if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+                // It says of which generation it is, and the generation is left out.
+                status.remove("observedGeneration");
+                status.remove("events");
+                if matches!(kind, Kind::Deployment | Kind::DisruptionBudget) {
+                    // Kubernetes' own: times and its history.
+                    status.remove("conditions");
+                }
+                if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut)
+                {
+                    for condition in conditions {
+                        let told = ["type", "status", "reason"].map(|name| condition[name].clone());
+                        *condition = json!(told);
+                    }
+                }
+            }
+            object["ownedFields"] = owned;
+            without_times(&mut object);
+            object
+        }
+    }
+}
+
+/// The fields that the operator owns, by the subresource that it wrote them through.
+fn owned_fields(object: &Value) -> Value {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let ours = entries.into_iter().flatten().filter(|entry| entry["manager"] == "linkspan");
+    let mut ours: Vec<Value> =
+        ours.map(|e| json!([e["operation"], e["subresource"], e["fieldsV1"]])).collect();
+    ours.sort_by_key(ToString::to_string);
+    json!(ours)
+}
+
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(without_times),
+        Value::Array(elements) => elements.iter_mut().for_each(without_times),
+        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => {
+            "a time".clone_into(text);
+        }
+        _ => {}
+    }
+}
+
+/// Names that stay the same where UIDs do not.
+struct Stable(Vec<(String, String)>);
+
+impl Stable {
+    fn of(seen: &Seen) -> Self {
+        let mut replaced = Vec::new();
+        for (uid, (kind, object, _)) in &seen.ever {
+            let name = text(object, "/metadata/name").unwrap_or_default();
+            if *kind == Kind::Service {
+                let slot = names::FIRST_SLOT;
+                let workload = names::workload(&name, uid, "", slot);
+                let budget = names::disruption_budget(&name, uid, slot);
+                replaced.push((workload, format!("{name}-<workload>")));
+                replaced.push((budget, format!("{name}-<budget>")));
+                for sequence in 1..10 {
+                    let record = names::record(&name, uid, sequence);
+                    replaced.push((record, format!("{name}-<record>-{sequence}")));
+                    let id = names::deployment_id(uid, sequence);
+                    replaced.push((id, format!("ecs-svc/<{sequence}>")));
+                }
+            }
+            if !matches!(kind, Kind::Pod | Kind::ReplicaSet) {
+                replaced.push((uid.clone(), format!("<{kind:?} {name}>")));
+            }
+        }
+        let namespace = seen.ever.values().find_map(|(_, o, _)| text(o, "/metadata/namespace"));
+        replaced.extend(namespace.map(|name| (name, "<namespace>".to_owned())));
+        Self(replaced)
+    }
+
+    fn replace(&self, text: &str) -> String {
+        let all = self.0.iter();
+        all.fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+
+    fn text(&self, value: &Value) -> Value {
+        serde_json::from_str(&self.replace(&value.to_string())).unwrap()
+    }
+
+    fn name(&self, kind: Kind, object: &Value, name: &str) -> String {
+        match kind {
+            Kind::Pod | Kind::ReplicaSet => {
+                format!("of deployment {}", label_of(object, label::DEPLOYMENT))
+            }
+            _ => self.replace(name),
+        }
+    }
+}
