@@ -22,6 +22,26 @@ const LIST_KEYS: &[&[&str]] = &[
 
 /// Maps that server-side apply takes whole: a key that somebody adds changes what is selected.
 const ATOMIC: &[&str] = &["selector", "nodeSelector"];
+/// Flags and numbers whose absence is not the same as false or 0: the API server keeps these.
+const TELLING: &[&str] = &[
+    "allowPrivilegeEscalation",
+    "automountServiceAccountToken",
+    "blockOwnerDeletion",
+    "controller",
+    "enableServiceLinks",
+    "fsGroup",
+    "hostUsers",
+    "optional",
+    "privileged",
+    "readOnlyRootFilesystem",
+    "runAsGroup",
+    "runAsNonRoot",
+    "runAsUser",
+    "setHostnameAsFQDN",
+    "shareProcessNamespace",
+];
+/// Maps in which the API server keeps empty texts too.
+const MAPS: &[&str] = &["annotations", "labels"];
 
 /// Writes into an intent the annotation that holds its hash.
 pub fn seal(body: &mut Value) {
@@ -44,10 +64,15 @@ fn intent_hash(body: &Value) -> String {
 pub fn is_met(intent: &Value, observed: &Value) -> bool {
     match (intent, observed) {
         (Value::Object(intent), Value::Object(observed)) => {
-            intent.iter().all(|(name, wanted)| match observed.get(name) {
-                Some(found) if ATOMIC.contains(&name.as_str()) => wanted == found,
-                Some(found) => is_met(wanted, found),
-                None => is_zero(wanted),
+            intent.iter().all(|(name, wanted)| match (observed.get(name), wanted) {
+                (Some(found), wanted) if ATOMIC.contains(&name.as_str()) => wanted == found,
+                (Some(Value::Object(found)), Value::Object(wanted))
+                    if MAPS.contains(&name.as_str()) =>
+                {
+                    wanted.iter().all(|(key, value)| found.get(key) == Some(value))
+                }
+                (Some(found), wanted) => is_met(wanted, found),
+                (None, wanted) => is_zero(wanted) && !TELLING.contains(&name.as_str()),
             })
         }
         (Value::Array(intent), Value::Array(observed)) => match key_of(intent) {
@@ -91,6 +116,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_no_that_was_taken_away_is_missed() {
+        let intent = json!({"spec": {"automountServiceAccountToken": false, "hostNetwork": false}});
+        assert!(is_met(&intent, &json!({"spec": {"automountServiceAccountToken": false}})));
+        assert!(!is_met(&intent, &json!({"spec": {"hostNetwork": false}})));
+    }
+
+    #[test]
+    fn an_empty_label_that_was_taken_away_is_missed() {
+        let intent = json!({"metadata": {"labels": {"a": "", "b": "1"}}});
+        assert!(is_met(&intent, &json!({"metadata": {"labels": {"a": "", "b": "1", "c": ""}}})));
+        assert!(!is_met(&intent, &json!({"metadata": {"labels": {"b": "1"}}})));
+        assert!(!is_met(&intent, &json!({"metadata": {}})));
+    }
 
     #[test]
     fn what_others_add_and_what_the_server_fills_in_or_leaves_out_is_no_difference() {
