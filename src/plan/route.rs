@@ -24,8 +24,9 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
         if is_root(K::KIND) {
             roots.insert(ObjectKey::new(K::KIND, namespace, name));
         }
-        if K::KIND == Kind::Endpoints {
-            roots.extend(services(world, &Index::endpoints(namespace, name)));
+        // Whoever made it: it may be in the way, or may have lost what says whose it is.
+        if matches!(K::KIND, Kind::Endpoints | Kind::Deployment | Kind::DisruptionBudget) {
+            roots.extend(services(world, &Index::child(K::KIND, namespace, name)));
         }
         if let Some(uid) = meta.service_uid() {
             roots.extend(services(world, &Index::service(namespace, uid)));
@@ -78,7 +79,7 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
             }
         }
         // The next in line for a name.
-        (Kind::Service, Index::ServiceName(_) | Index::Endpoints(_)) if moved => {
+        (Kind::Service, Index::ServiceName(_) | Index::Child(..)) if moved => {
             services(world, index)
         }
         // Who follows the family; and whose record it is, by its frozen spec.

@@ -27,8 +27,8 @@ pub enum Index {
     Family(String),
     /// The services that claim an ECS name: `namespace/cluster/service`.
     ServiceName(String),
-    /// The services whose corev1 Service has this name: `namespace/name`.
-    Endpoints(String),
+    /// The services whose child of this kind has this name: `namespace/name`.
+    Child(Kind, String),
 }
 
 /// A kind of object that is kept in the [`World`].
@@ -247,9 +247,9 @@ impl Index {
         Self::ServiceName(format!("{namespace}/{cluster}/{service}"))
     }
 
-    /// The index of the corev1 Service of a name.
-    pub fn endpoints(namespace: &str, name: &str) -> Self {
-        Self::Endpoints(format!("{namespace}/{name}"))
+    /// The index of a service's child.
+    pub fn child(kind: Kind, namespace: &str, name: &str) -> Self {
+        Self::Child(kind, format!("{namespace}/{name}"))
     }
 }
 
@@ -271,10 +271,16 @@ shelved!(api::ServiceDeployment => ServiceDeployment, records, |object: &api::Se
 shelved!(api::Service => Service, services, |object: &api::Service| {
     let namespace = namespace_of(object);
     let (cluster, name) = reference::service_of(&object.spec.0, object.metadata.name.as_deref());
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    // The workload of a service that names no provider.
+    let workload = names::workload(&name, &uid, "", names::FIRST_SLOT);
+    let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
     let mut indexes = vec![
-        Index::service(namespace, object.metadata.uid.as_deref().unwrap_or_default()),
+        Index::service(namespace, &uid),
         Index::service_name(namespace, &cluster, &name),
-        Index::endpoints(namespace, &names::endpoints(&name)),
+        Index::child(Kind::Endpoints, namespace, &names::endpoints(&name)),
+        Index::child(Kind::Deployment, namespace, &workload),
+        Index::child(Kind::DisruptionBudget, namespace, &budget),
     ];
     if let Some(reference) = reference::task_definition_of(&object.spec.0) {
         indexes.push(Index::family(namespace, &reference.family));
