@@ -21,6 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::http::{HeaderValue, header};
 use kube::Client;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -97,6 +98,9 @@ pub async fn run(
     config.default_retry = false;
     // A connection on which nothing comes for longer than a watch lasts is dead.
     config.read_timeout = Some(Duration::from_secs(90));
+    // Audit logs have it by its name.
+    let name = concat!("linkspan/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((header::USER_AGENT, HeaderValue::from_static(name)));
     let client = Client::try_from(config).context("connecting to the API server")?;
     let (requests, received) = tokio::sync::mpsc::unbounded_channel();
     let (reports, reported) = tokio::sync::mpsc::unbounded_channel();
