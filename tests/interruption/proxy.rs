@@ -5,10 +5,8 @@
 //! namespaces it is given of its own namespace alone, so that many operators, each with a namespace,
 //! run against one control plane. Events and Leases are no writes.
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,8 +19,9 @@ use futures::StreamExt;
 use kube::Client;
 use linkspan::sandbox::control_plane::ControlPlane;
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
+
+use crate::operator::Operator;
 
 /// When, around a write, the operator is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,14 +87,10 @@ impl Proxied {
         let mut config = control_plane.config();
         // What the operator would be told, it is told.
         config.default_retry = false;
-        let log = control_plane.dir().join(format!("operator-{namespace}.log"));
-        let mut operator = Operator {
-            kubeconfig: control_plane.dir().join(format!("operator-{namespace}.kubeconfig")),
-            log: log.clone(),
-            group: control_plane.process_group(),
-            child: None,
-        };
-        std::fs::write(&operator.kubeconfig, kubeconfig(address)).unwrap();
+        let path = control_plane.dir().join(format!("operator-{namespace}.kubeconfig"));
+        std::fs::write(&path, kubeconfig(address)).unwrap();
+        let mut operator = Operator::new(control_plane, &path);
+        let log = operator.log().to_owned();
         operator.start();
         let shared = Arc::new(Shared {
             upstream: Client::try_from(config).unwrap(),
@@ -174,39 +169,6 @@ impl Shared {
             seen.strikes += 1;
         }
         operator.start();
-    }
-}
-
-/// The operator's process.
-struct Operator {
-    kubeconfig: PathBuf,
-    log: PathBuf,
-    /// Ends with the control plane, and so with the test, however that ends.
-    group: i32,
-    child: Option<Child>,
-}
-
-impl Operator {
-    fn start(&mut self) {
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_linkspan"))
-            .args(["controller", "--listen", "127.0.0.1:0", "--log", "info"])
-            .env_clear()
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .process_group(self.group)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-    }
-
-    /// SIGKILL; returns when the process is gone.
-    async fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().await.unwrap();
-        }
     }
 }
 

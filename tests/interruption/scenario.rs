@@ -27,13 +27,16 @@ pub(crate) struct Stage {
     pub(crate) witness: Witness,
 }
 
+/// How a step ended: the state, and how often each object was made and removed by then.
+type End = (BTreeMap<String, Value>, BTreeMap<String, (u32, u32)>);
+
 /// How one run went.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Course {
     /// The state after each step.
     pub(crate) ends: Vec<BTreeMap<String, Value>>,
-    /// How often each object was made and removed, in all.
-    pub(crate) counts: BTreeMap<String, (u32, u32)>,
+    /// How often each object was made and removed by then.
+    pub(crate) counts: Vec<BTreeMap<String, (u32, u32)>>,
     /// What was written, by step.
     pub(crate) writes: Vec<Vec<String>>,
     /// How often the operator was killed.
@@ -42,8 +45,11 @@ pub(crate) struct Course {
     pub(crate) recovery: Duration,
 }
 
-/// Runs all steps in a namespace of their own; with an expectation, a step has ended when the state
-/// is the expected one, else when all is quiet.
+/// Runs the steps in a namespace of their own; with an expectation, a step has ended when the state
+/// is the expected one, and each object was made and removed as often; else when all is quiet.
+///
+/// Once the step of a single kill has come to the expected end, what would follow is what follows
+/// undisturbed: such a run goes on to the deletion.
 pub(crate) async fn run(
     stage: &Stage,
     strike: Strike,
@@ -54,7 +60,8 @@ pub(crate) async fn run(
     let operator = Proxied::start(&stage.control_plane, &namespace, strike).await;
     let place = Place { client: stage.client.clone(), namespace: namespace.clone() };
     let mut course = Course::default();
-    let went = steps(stage, &place, &operator, expected, &mut course).await;
+    let single = matches!(strike, Strike::At { .. });
+    let went = steps(stage, &place, &operator, expected, single, &mut course).await;
     let said = operator.said();
     if let Some(panic) = said.lines().find(|line| line.contains("panicked at")) {
         return Err(format!("the operator panicked: {panic}"));
@@ -74,46 +81,50 @@ async fn steps(
     place: &Place,
     operator: &Proxied,
     expected: Option<&Course>,
+    single: bool,
     course: &mut Course,
 ) -> Result<(), String> {
+    let mut made = None;
     for (number, step) in STEPS.into_iter().enumerate() {
+        let last = step == STEPS[STEPS.len() - 1];
+        if !last && made.is_some() {
+            continue;
+        }
         operator.step(number);
         act(place, step).await;
-        let met = |seen: &Seen| match as_asked(seen, step) {
-            Ok(()) => Ok(state(seen)),
-            Err(otherwise) => Err(otherwise),
-        };
+        let met = |seen: &Seen| as_asked(seen, step).map(|()| (state(seen), counts(seen)));
         let end = match expected {
             None => quiet(stage, place, operator, met).await,
             Some(expected) => {
+                let counted = match &made {
+                    Some(made) => all_removed(made),
+                    None => expected.counts[number].clone(),
+                };
                 let as_expected = |seen: &Seen| {
                     let found = met(seen)?;
-                    let differs = difference(&expected.ends[number], &found);
+                    let mut differs = difference(&expected.ends[number], &found.0);
+                    differs.extend(difference(&counted, &found.1));
                     if differs.is_empty() { Ok(found) } else { Err(differs.join("\n")) }
                 };
                 stage.witness.until(&place.namespace, PATIENCE, as_expected).await
             }
         };
-        course.ends.push(end.map_err(|why| format!("after {step}: {why}"))?);
-        if let (_, Some(struck)) = operator.strikes() {
-            let since = struck.elapsed();
-            // The step in which it happened ends first after it.
-            if course.recovery.is_zero() {
-                course.recovery = since;
-            }
+        let (state, counts) = end.map_err(|why| format!("after {step}: {why}"))?;
+        if let (1, Some(struck)) = operator.strikes()
+            && course.recovery.is_zero()
+        {
+            course.recovery = struck.elapsed();
+            made = single.then(|| counts.clone());
         }
+        course.ends.push(state);
+        course.counts.push(counts);
     }
-    let seen = |seen: &Seen| {
-        let found = counts(seen);
-        let differs = expected.map(|expected| difference(&expected.counts, &found));
-        match differs {
-            Some(differs) if !differs.is_empty() => Err(differs.join("\n")),
-            _ => Ok(found),
-        }
-    };
-    let counted = stage.witness.until(&place.namespace, Duration::from_secs(3), seen).await;
-    course.counts = counted.map_err(|why| format!("made and removed, in all: {why}"))?;
     Ok(())
+}
+
+/// Everything that was made, as it is when all of it has gone.
+fn all_removed(made: &BTreeMap<String, (u32, u32)>) -> BTreeMap<String, (u32, u32)> {
+    made.iter().map(|(name, (made, _))| (name.clone(), (*made, *made))).collect()
 }
 
 async fn act(place: &Place, step: &str) {
@@ -166,8 +177,8 @@ async fn quiet(
     stage: &Stage,
     place: &Place,
     operator: &Proxied,
-    met: impl Fn(&Seen) -> Result<BTreeMap<String, Value>, String>,
-) -> Result<BTreeMap<String, Value>, String> {
+    met: impl Fn(&Seen) -> Result<End, String>,
+) -> Result<End, String> {
     let mut end = stage.witness.until(&place.namespace, PATIENCE, &met).await?;
     let (mut written, mut since) = (operator.written(), Instant::now());
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
