@@ -13,11 +13,15 @@
 
 mod conflicts;
 mod drift;
+mod edits;
 mod interruption;
 mod kinds;
 mod lifecycle;
 mod malformed;
+#[path = "../interruption/operator.rs"]
+mod operator;
 mod pods;
+mod quiet;
 mod references;
 mod rolling;
 mod support;

@@ -34,7 +34,7 @@ pub(crate) fn version() -> Version {
     }
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         version: version(),
         progress: Arc::new(Lines::new(std::io::stderr())),
@@ -45,7 +45,12 @@ fn options() -> Options {
 
 /// A control plane of a test's own, with nodes and without an operator.
 pub(crate) async fn own_control_plane() -> ControlPlane {
-    let control_plane = ControlPlane::start(options()).await.expect("a control plane");
+    control_plane_with(options()).await
+}
+
+/// A control plane of a test's own that differs in its options.
+pub(crate) async fn control_plane_with(options: Options) -> ControlPlane {
+    let control_plane = ControlPlane::start(options).await.expect("a control plane");
     with_nodes(&control_plane).await;
     control_plane
 }
