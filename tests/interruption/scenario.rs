@@ -109,14 +109,14 @@ async fn steps(
                 stage.witness.until(&place.namespace, PATIENCE, as_expected).await
             }
         };
-        let (state, counts) = end.map_err(|why| format!("after {step}: {why}"))?;
+        let (found, counts) = end.map_err(|why| format!("after {step}: {why}"))?;
         if let (1, Some(struck)) = operator.strikes()
             && course.recovery.is_zero()
         {
             course.recovery = struck.elapsed();
             made = single.then(|| counts.clone());
         }
-        course.ends.push(state);
+        course.ends.push(found);
         course.counts.push(counts);
     }
     Ok(())

@@ -2,7 +2,8 @@
 //!
 //! Left out is what differs between any two: UIDs (each becomes the name of its object, so that who
 //! owns what stays), resource versions, generations, times, cluster IPs, the letters at the end of
-//! names that Kubernetes makes up, and the list of ECS events, which names tasks by their UID.
+//! names that Kubernetes makes up, and the list of ECS events with what is kept for the next of them,
+//! which name tasks by their UID.
 
 use std::collections::BTreeMap;
 
@@ -24,10 +25,29 @@ pub(crate) fn state(seen: &Seen) -> BTreeMap<String, Value> {
             let entry = state.entry(format!("{name}: {look}")).or_insert_with(|| json!(0));
             *entry = json!(entry.as_i64().unwrap_or_default() + 1);
         } else {
-            state.insert(name, look);
+            spread(&name, look, &mut state);
         }
     }
     state
+}
+
+/// Each value of an object under a name of its own, so that a difference is a line.
+fn spread(name: &str, value: Value, state: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (member, value) in members {
+                spread(&format!("{name}.{member}"), value, state);
+            }
+        }
+        Value::Array(elements) if !elements.is_empty() => {
+            for (number, value) in elements.into_iter().enumerate() {
+                spread(&format!("{name}[{number}]"), value, state);
+            }
+        }
+        value => {
+            state.insert(name.to_owned(), value);
+        }
+    }
 }
 
 /// How often each object was made and removed; those with made-up names, by what made them.
@@ -55,7 +75,7 @@ pub(crate) fn difference<V: PartialEq + std::fmt::Debug>(
         .map(|key| match (expected.get(key), found.get(key)) {
             (Some(expected), None) => format!("missing: {key} {expected:?}"),
             (None, Some(found)) => format!("surplus: {key} {found:?}"),
-            (expected, found) => format!("{key}:\n  expected {expected:?}\n  found    {found:?}"),
+            (expected, found) => format!("{key}: expected {expected:?}, found {found:?}"),
         })
         .collect()
 }
@@ -69,6 +89,10 @@ fn label_of(object: &Value, name: &str) -> String {
     let value = labels.and_then(|labels| labels.get(name)).and_then(Value::as_str);
     value.unwrap_or_default().to_owned()
 }
+
+/// The ECS events in a status, and up to which task they have told: a task that starts or stops
+/// while there is no operator is told of later, with others, or not at all.
+const OF_THE_EVENTS: [&str; 3] = ["events", "started", "stopped"];
 
 /// The part of an object that is compared.
 fn look(kind: Kind, object: &Value) -> Value {
@@ -84,7 +108,10 @@ fn look(kind: Kind, object: &Value) -> Value {
         }),
         _ => {
             let mut object = object.clone();
-            let owned = owned_fields(&object);
+            let mut owned = owned_fields(&object);
+            for of_the_events in OF_THE_EVENTS {
+                without(&mut owned, &format!("f:{of_the_events}"));
+            }
             if let Some(meta) = object["metadata"].as_object_mut() {
                 for of_this_one in
                     ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"]
@@ -103,7 +130,9 @@ fn look(kind: Kind, object: &Value) -> Value {
             if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
                 // It says of which generation it is, and the generation is left out.
                 status.remove("observedGeneration");
-                status.remove("events");
+                for of_the_events in OF_THE_EVENTS {
+                    status.remove(of_the_events);
+                }
                 if matches!(kind, Kind::Deployment | Kind::DisruptionBudget) {
                     // Kubernetes' own: times and its history.
                     status.remove("conditions");
@@ -131,6 +160,18 @@ fn owned_fields(object: &Value) -> Value {
         ours.map(|e| json!([e["operation"], e["subresource"], e["fieldsV1"]])).collect();
     ours.sort_by_key(ToString::to_string);
     json!(ours)
+}
+
+/// Takes a member out wherever it is.
+fn without(value: &mut Value, name: &str) {
+    match value {
+        Value::Object(members) => {
+            members.remove(name);
+            members.values_mut().for_each(|value| without(value, name));
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|value| without(value, name)),
+        _ => {}
+    }
 }
 
 fn without_times(value: &mut Value) {

@@ -114,7 +114,10 @@ async fn follow(
     let mut version = listed.metadata.resource_version.unwrap_or_default();
     loop {
         // A watch ends now and then; the next goes on where it ended.
-        let Ok(events) = api.watch(&WatchParams::default(), &version).await else { continue };
+        let Ok(events) = api.watch(&WatchParams::default(), &version).await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let mut events = std::pin::pin!(events);
         while let Some(Ok(event)) = events.next().await {
             let (object, gone) = match event {
