@@ -9,7 +9,7 @@
 //! numbers that the operator wrote into the Deployment. So it is a size that is judged, when written:
 //! 1. **Floor.** A sync must not lower the tasks that are sure to stay healthy to fewer than the
 //!    floor. Those of a ReplicaSet are its healthy pods, less those that must go beyond its unhealthy
-//!    ones; where the count was changed, beyond its unready ones only, which is the worst case.
+//!    ones; where the count was changed, only beyond those that its controller is sure to stop first.
 //! 2. **Cap.** A sync must not raise the sum of the sizes above the cap. A pod that its ReplicaSet
 //!    has been told to stop counts as stopping.
 //! 3. **Stop.** A ReplicaSet's controller must not stop a healthy pod so that fewer than the floor
@@ -27,15 +27,18 @@
 //! there beyond it are none: nobody started them since.
 //!
 //! # What Kubernetes does alone
-//! Between the lowering of a ReplicaSet's size and its controller's next status, the Deployment
-//! controller takes tasks that must go for available ones, and in a roll may stop others on their
-//! account. No number in a Deployment can keep it from that. Such a sync is counted, not judged.
+//! Controllers go by the statuses of ReplicaSets, which are late: pods that must go still count as
+//! available, and pods that became healthy do not yet. In a roll, the Deployment controller may stop
+//! healthy tasks on account of either. No number in a Deployment can keep it from that. So a sync is
+//! a violation only if it breaks the floor by the statuses too, and none of them counts pods that
+//! must go. What else breaks it is counted, and shown.
 //!
 //! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
 //! happens under numbers that a person wrote into the Deployment.
 
-use crate::cluster::{Cluster, Deployment, count};
+use crate::cluster::{Cluster, Deployment, ReplicaSet, count};
 use crate::deployment::Sync;
+use crate::replica_set::magnitude;
 
 /// What is asked of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +119,7 @@ impl Margins {
 /// Judges a sync of the Deployment controller.
 pub(crate) fn judge_sync(
     before: &Cluster,
-    after: &Cluster,
+    after: &mut Cluster,
     sync: Sync,
     losses: bool,
     margins: &mut Margins,
@@ -138,22 +141,37 @@ pub(crate) fn judge_sync(
         return Ok(());
     }
     let (sure_before, sure_after) = (sure(before, before, sync), sure(before, after, sync));
-    if sure_after < sure_before {
-        let lowered = |set: &&crate::cluster::ReplicaSet| {
-            before.set(set.id).is_some_and(|before| set.size < before.size)
-        };
-        if sync == Sync::Rolled && after.sets.iter().filter(lowered).any(|set| set.misled) {
-            margins.misled += u32::from(sure_after < floor);
+    if sure_after >= sure_before {
+        return Ok(());
+    }
+    if sure_after < floor {
+        let (told_before, told_after) = (told(before, before), told(before, after));
+        let early = before.sets.iter().any(|set| set.status.available > set.size);
+        let by_status = told_after < told_before && told_after < floor;
+        if sync == Sync::Rolled && (early || !by_status) {
+            margins.misled += 1;
+            for at in 0..after.sets.len() {
+                let set = &mut after.sets[at];
+                set.misled |= before.set(set.id).is_some_and(|before| set.size < before.size);
+            }
             return Ok(());
         }
-        margins.healthy = margins.healthy.min(sure_after - floor);
-        if sure_after < floor {
-            return Err(format!(
-                "healthy tasks lowered from {sure_before} to {sure_after}, floor {floor}"
-            ));
-        }
+        return Err(format!(
+            "healthy tasks lowered from {sure_before} to {sure_after}, floor {floor}"
+        ));
     }
+    margins.healthy = margins.healthy.min(sure_after - floor);
     Ok(())
+}
+
+/// The tasks that stay healthy by the statuses of the ReplicaSets in `by` under the sizes in `sized`.
+fn told(by: &Cluster, sized: &Cluster) -> i32 {
+    let of_set = |set: &ReplicaSet| {
+        let size = sized.set(set.id).map_or(0, |set| set.size);
+        let unavailable = set.status.total - set.status.available;
+        set.status.available - (set.status.total - size - unavailable).max(0)
+    };
+    by.sets.iter().map(|set| of_set(set).max(0)).sum()
 }
 
 /// Judges a sync of a ReplicaSet's controller; `from` is the oldest ask in force when its sizes
@@ -185,7 +203,10 @@ fn sure(pods: &Cluster, sized: &Cluster, sync: Sync) -> i32 {
             + set.map_or(0, |set| set.lost);
         let unready = count(pods.active(id).filter(|pod| match sync {
             Sync::Rolled => !pods.is_healthy(pod),
-            Sync::Scaled => pod.ready_since.is_none(),
+            Sync::Scaled => pod.ready_since.is_none_or(|since| {
+                let enough = set.map_or(0, |set| set.min_ready);
+                magnitude(pods.now - since) < magnitude(enough)
+            }),
         }));
         let size = sized.set(id).map_or(0, |set| set.size);
         (healthy - (active - size - unready).max(0)).max(0)

@@ -82,7 +82,7 @@ pub(crate) struct ReplicaSet {
     pub(crate) lost: i32,
     /// The oldest ask in force when its size was written.
     pub(crate) judged: usize,
-    /// Whether its size was lowered by a controller that a late status misled.
+    /// Whether its size comes of a late status, or of a person.
     pub(crate) misled: bool,
 }
 
@@ -300,8 +300,10 @@ impl Cluster {
                 deployment.status = found.status;
                 deployment.acted = found.acted;
                 let fits = |ask: &usize| self.asks[*ask].fits(&deployment);
-                if let Some(ask) = ask.filter(fits) {
-                    deployment.acted = deployment.acted.max(ask);
+                match ask.filter(fits) {
+                    Some(ask) => deployment.acted = deployment.acted.max(ask),
+                    // A person's count goes back as healthy tasks allow.
+                    None => deployment.meddled |= found.meddled,
                 }
             }
             None => {

@@ -75,9 +75,6 @@ fn sizes(cluster: &Cluster) -> i32 {
 
 /// Writes a size with the annotations that go with it. Without force, only another size.
 fn resize(cluster: &mut Cluster, deployment: &Deployment, at: usize, size: i32, force: bool) -> bool {
-    // A status that still counts pods which go: what is decided by it is no fault of the numbers.
-    let misled = cluster.sets.iter().any(|set| set.status.available > set.size)
-        && cluster.sets.iter().all(|set| set.size == 0 || set.desired_replicas == deployment.replicas);
     let set = &mut cluster.sets[at];
     let max = deployment.replicas + deployment.max_surge;
     let another = set.size != size;
@@ -86,7 +83,7 @@ fn resize(cluster: &mut Cluster, deployment: &Deployment, at: usize, size: i32, 
         return false;
     }
     set.generation += i64::from(another);
-    set.misled = misled;
+    set.misled = deployment.meddled;
     set.size = size;
     set.judged = deployment.acted;
     set.desired_replicas = deployment.replicas;

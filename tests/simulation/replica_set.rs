@@ -67,9 +67,13 @@ fn make(cluster: &mut Cluster, set: u32, sequence: i64, template: u64) {
 
 /// The order in which pods are given up.
 fn rank(pod: &Pod, now: i64) -> (bool, bool, u32, u32) {
-    let age = |since: i64| 64 - (now - since).unsigned_abs().leading_zeros();
-    let ready_for = pod.ready_since.map(age).unwrap_or_default();
+    let ready_for = pod.ready_since.map(|since| magnitude(now - since)).unwrap_or_default();
     // Stands for the UID: it has nothing to do with the age.
     let uid = pod.id.wrapping_mul(2_654_435_761);
     (pod.running, pod.ready_since.is_some(), ready_for, uid)
+}
+
+/// A time as ranks know it: the power of two of its nanoseconds. 35 seconds are as long as 68.
+pub(crate) fn magnitude(seconds: i64) -> u32 {
+    (seconds.unsigned_abs() * 1_000_000_000).checked_ilog2().unwrap_or_default()
 }

@@ -136,7 +136,7 @@ impl Stage {
                 let before = self.cluster.clone();
                 let sync = deployment::sync(&mut self.cluster);
                 if let Some(sync) = sync {
-                    let after = &self.cluster;
+                    let after = &mut self.cluster;
                     judge_sync(&before, after, sync, self.losses, &mut self.margins)?;
                 }
                 sync.is_some()

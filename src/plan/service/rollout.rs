@@ -58,6 +58,13 @@ pub struct ReplicaSet {
     pub max_replicas: Option<i32>,
 }
 
+impl ReplicaSet {
+    /// Its healthy pods, without those that it has been told to stop and still counts.
+    fn healthy(&self) -> i32 {
+        self.available.min(self.size)
+    }
+}
+
 /// What to tell the Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -115,9 +122,9 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         let held = (written != target).then_some(Held::NoRoom);
         return to(desired, written, PLACEHOLDER, held);
     }
-    if rolling && desired < seen.replicas {
-        let replicas = lowest_safe_count(desired, percents, seen);
-        let held = (replicas > desired).then_some(Held::ForHealthyTasks);
+    if desired < seen.replicas || (rolling && desired > seen.replicas) {
+        let replicas = nearest_safe_count(desired, percents, seen);
+        let held = (replicas != desired).then_some(Held::ForHealthyTasks);
         return to(replicas, target, bounds(replicas, desired, percents), held);
     }
     to(desired, target, open_bounds, None)
@@ -130,19 +137,24 @@ fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
     ((replicas - percents.floor(desired)).max(0), (percents.cap(desired) - replicas).max(0))
 }
 
-/// The least count, not below `desired`, that leaves enough healthy tasks when the Deployment's
-/// controller lowers its ReplicaSets to it in proportion.
-fn lowest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
+/// The count nearest to `desired`, from the present one, at which enough tasks stay healthy when the
+/// Deployment's controller changes its ReplicaSets to it in proportion: the floor, or as many as are
+/// ready now, where that is fewer.
+fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
     let sizes: i32 = seen.replica_sets.iter().map(|set| set.size).sum();
     if !seen.settled || sizes < seen.total {
         // Some of the ReplicaSets are not seen yet: wait for them.
         return seen.replicas;
     }
-    let floor = percents.floor(desired);
-    (desired..seen.replicas)
+    // Those that are ready are healthy before long, if they are not yet; nobody waits for the others.
+    let ready = seen.replica_sets.iter().map(|set| set.ready.min(set.size)).sum();
+    let enough = percents.floor(desired).min(ready);
+    // A higher count under the same cap lowers the sizes as a lower one does, where a lower
+    // maximumPercent came with it; what lies between would be no better.
+    (desired..seen.replicas.max(desired + 1))
         .find(|count| {
             let (_, surge) = bounds(*count, desired, percents);
-            healthy_after(*count, surge, &seen.replica_sets) >= floor
+            healthy_after(*count, surge, &seen.replica_sets) >= enough
         })
         .unwrap_or(seen.replicas)
 }
@@ -151,23 +163,21 @@ fn lowest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
 ///
 /// The rule is that of the Deployment controller (`scale` in its sync.go): a single ReplicaSet takes
 /// the count; several share count + surge in proportion to their sizes, largest first and of equal
-/// ones the older first, and the largest takes what rounding leaves. A ReplicaSet stops pods that
+/// ones the older first (the newer, where there are more to share), and the largest takes what rounding leaves. A ReplicaSet stops pods that
 /// are not ready before ready ones; of the ready ones, those that are not yet healthy are taken to
 /// be the last, which is the worst case.
 fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
     let mut sets: Vec<&ReplicaSet> = sets.iter().filter(|set| set.size > 0).collect();
+    let allowed = if count > 0 { count + surge } else { 0 };
+    let to_add = allowed - sets.iter().map(|set| set.size).sum::<i32>();
     sets.sort_by(|a, b| {
-        b.size
-            .cmp(&a.size)
-            .then_with(|| a.created.cmp(&b.created))
-            .then_with(|| a.name.cmp(&b.name))
+        let older = a.created.cmp(&b.created).then_with(|| a.name.cmp(&b.name));
+        b.size.cmp(&a.size).then(if to_add > 0 { older.reverse() } else { older })
     });
     let mut sizes: Vec<i32> = Vec::new();
     if let [_] = sets.as_slice() {
         sizes.push(count);
     } else {
-        let allowed = if count > 0 { count + surge } else { 0 };
-        let to_add = allowed - sets.iter().map(|set| set.size).sum::<i32>();
         let mut added = 0;
         for set in &sets {
             let share = proportion(set, count, surge, to_add, added);
@@ -183,7 +193,7 @@ fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
         .map(|(set, size)| {
             let stopped = (set.size - size).max(0);
             let unready = (set.size - set.ready).max(0);
-            (set.available - (stopped - unready).max(0)).max(0)
+            (set.healthy() - (stopped - unready).max(0)).max(0)
         })
         .sum()
 }
