@@ -177,7 +177,8 @@ fn told(by: &Cluster, sized: &Cluster) -> i32 {
 /// Judges a sync of a ReplicaSet's controller; `from` is the oldest ask in force when its sizes
 /// were written.
 pub(crate) fn judge_stop(before: &Cluster, after: &Cluster, from: usize) -> Result<(), String> {
-    if before.deployment.as_ref().is_none_or(|deployment| deployment.meddled) {
+    let misled = before.sets.iter().any(|set| set.misled);
+    if misled || before.deployment.as_ref().is_none_or(|deployment| deployment.meddled) {
         return Ok(());
     }
     let (floor, _) = since(before, from);

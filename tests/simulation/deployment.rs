@@ -83,9 +83,11 @@ fn resize(cluster: &mut Cluster, deployment: &Deployment, at: usize, size: i32, 
         return false;
     }
     set.generation += i64::from(another);
-    set.misled = deployment.meddled;
+    if another {
+        set.misled = deployment.meddled;
+        set.judged = deployment.acted;
+    }
     set.size = size;
-    set.judged = deployment.acted;
     set.desired_replicas = deployment.replicas;
     set.max_replicas = max;
     cluster.touch_set(at);
