@@ -13,7 +13,7 @@
 //! 2. **Cap.** A sync must not raise the sum of the sizes above the cap. A pod that its ReplicaSet
 //!    has been told to stop counts as stopping.
 //! 3. **Stop.** A ReplicaSet's controller must not stop a healthy pod so that fewer than the floor
-//!    are healthy, unless tasks were lost by nobody's decision (judged only where none can be).
+//!    are healthy (judged in `interleavings`, where no task is lost by nobody's decision).
 //!
 //! The floor is the lowest, the cap the highest, among the asks in force: from the one that the
 //! Deployment's numbers fit, to the newest. Numbers fit an ask when `replicas - maxUnavailable` is
@@ -30,8 +30,8 @@
 //! Controllers go by the statuses of ReplicaSets, which are late: pods that must go still count as
 //! available, and pods that became healthy do not yet. In a roll, the Deployment controller may stop
 //! healthy tasks on account of either. No number in a Deployment can keep it from that. So a sync is
-//! a violation only if it breaks the floor by the statuses too, and none of them counts pods that
-//! must go. What else breaks it is counted, and shown.
+//! a violation only if it breaks the floor by the statuses too; in a roll, only if none of them counts
+//! pods that must go. What else breaks it is counted, and shown.
 //!
 //! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
 //! happens under numbers that a person wrote into the Deployment.
@@ -148,7 +148,7 @@ pub(crate) fn judge_sync(
         let (told_before, told_after) = (told(before, before), told(before, after));
         let early = before.sets.iter().any(|set| set.status.available > set.size);
         let by_status = told_after < told_before && told_after < floor;
-        if sync == Sync::Rolled && (early || !by_status) {
+        if !by_status || (sync == Sync::Rolled && early) {
             margins.misled += 1;
             for at in 0..after.sets.len() {
                 let set = &mut after.sets[at];

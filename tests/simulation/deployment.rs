@@ -74,7 +74,13 @@ fn sizes(cluster: &Cluster) -> i32 {
 }
 
 /// Writes a size with the annotations that go with it. Without force, only another size.
-fn resize(cluster: &mut Cluster, deployment: &Deployment, at: usize, size: i32, force: bool) -> bool {
+fn resize(
+    cluster: &mut Cluster,
+    deployment: &Deployment,
+    at: usize,
+    size: i32,
+    force: bool,
+) -> bool {
     let set = &mut cluster.sets[at];
     let max = deployment.replicas + deployment.max_surge;
     let another = set.size != size;
@@ -249,13 +255,12 @@ fn is_complete(deployment: &Deployment) -> bool {
 
 /// `revisionHistoryLimit` 0: old ReplicaSets go once they are empty.
 fn clean_up(cluster: &mut Cluster, deployment: &Deployment) {
-    let (gone, kept): (Vec<ReplicaSet>, Vec<ReplicaSet>) =
-        cluster.sets.iter().partition(|set| {
-            set.template != deployment.template
-                && set.size == 0
-                && set.status.total == 0
-                && set.generation <= set.observed
-        });
+    let (gone, kept): (Vec<ReplicaSet>, Vec<ReplicaSet>) = cluster.sets.iter().partition(|set| {
+        set.template != deployment.template
+            && set.size == 0
+            && set.status.total == 0
+            && set.generation <= set.observed
+    });
     cluster.sets = kept;
     for set in gone {
         cluster.next_version();

@@ -29,7 +29,7 @@ use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
 /// Where the search of one case ends, if it has not ended by itself.
-const MOST_STATES: usize = 12_000;
+const MOST_STATES: usize = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -132,8 +132,7 @@ impl State {
             let rolling = &spec["strategy"]["rollingUpdate"];
             let label = &spec["template"]["metadata"]["labels"]["ecs.linkspan.dev/deployment"];
             numbers.extend([-3, i64::try_from(self.ask).unwrap()]);
-            let counts =
-                [&spec["replicas"], &rolling["maxUnavailable"], &rolling["maxSurge"]];
+            let counts = [&spec["replicas"], &rolling["maxUnavailable"], &rolling["maxSurge"]];
             numbers.extend(counts.map(|number| number.as_i64().unwrap_or_default()));
             numbers.push(label.as_str().unwrap().parse().unwrap());
         }

@@ -2,7 +2,8 @@
 //!
 //! As in the shell: the answer to a write is taken in at once, a watch's older version is then
 //! ignored (by the world's own rule), and at the first error the rest of a plan is dropped. A view is
-//! at most two changes of a kind behind. After a restart, everything is listed anew, and nothing is
+//! at most two changes of a kind behind. After a write of which no answer came, it looks at what is
+//! there before it plans again. After a restart, everything is listed anew, and nothing is
 //! remembered.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -115,8 +116,7 @@ impl Operator {
         if !self.pending.is_empty() || !(self.dirty || due) {
             return false;
         }
-        let moment =
-            Moment { now: instant(now), waiting: self.waiting.clone(), rejected: None };
+        let moment = Moment { now: instant(now), waiting: self.waiting.clone(), rejected: None };
         let plan = plan(&self.world, &service(), &moment);
         self.dirty = false;
         self.waiting = plan.waiting;
@@ -144,7 +144,12 @@ impl Operator {
         }
         self.follow(std::mem::take(&mut cluster.events));
         match answer {
-            _ if fault == Fault::AnswerLost => self.give_up(),
+            _ if fault == Fault::AnswerLost => {
+                for kind in self.behind() {
+                    while self.deliver(kind) {}
+                }
+                self.give_up();
+            }
             Ok(seen) => self.see(write.key(), &seen),
             Err(Refused::Exists) => {
                 // It is there: look at it rather than at what the watch has not brought yet.

@@ -145,10 +145,7 @@ pub(crate) fn workload(cluster: &Cluster) -> String {
     let Some(deployment) = &cluster.deployment else { return "no Deployment".to_owned() };
     let mut text = format!(
         "#{} {} -{}/+{}",
-        deployment.sequence,
-        deployment.replicas,
-        deployment.max_unavailable,
-        deployment.max_surge
+        deployment.sequence, deployment.replicas, deployment.max_unavailable, deployment.max_surge
     );
     for set in &cluster.sets {
         let ready = cluster.active(set.id).filter(|pod| pod.ready_since.is_some()).count();

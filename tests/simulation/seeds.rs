@@ -243,5 +243,9 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
         margins.misled
     );
     let some: Vec<_> = failed.iter().take(20).collect();
-    assert!(failed.is_empty(), "{} of {runs} runs failed; SEED=n tells one: {some:#?}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {runs} runs failed; SEED=n tells one: {some:#?}",
+        failed.len()
+    );
 }

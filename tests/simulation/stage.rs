@@ -7,7 +7,7 @@ use linkspan::render::settle;
 use linkspan::world::{Index, Kind, ObjectKey, World};
 use serde_json::{Value, json};
 
-use crate::bounds::{Ask, Margins, in_force, judge_stop, judge_sync};
+use crate::bounds::{Ask, Margins, in_force, judge_sync};
 use crate::cluster::{Cluster, SERVICE_UID, SHOP, blank, instant};
 use crate::operator::{Fault, Operator, service};
 use crate::{deployment, kubelet, replica_set};
@@ -141,18 +141,7 @@ impl Stage {
                 }
                 sync.is_some()
             }
-            Action::ReplicaSet(id) => {
-                let before = self.cluster.clone();
-                let (from, misled) =
-                    self.cluster.set(*id).map_or((0, true), |set| (set.judged, set.misled));
-                let changed = replica_set::sync(&mut self.cluster, *id);
-                // A deletion by a person, or a task lost since the size was written, explains it;
-                // and of tasks ready for different times, the controller may stop a healthy one.
-                if !self.losses && !misled && self.family == "web" {
-                    judge_stop(&before, &self.cluster, from)?;
-                }
-                changed
-            }
+            Action::ReplicaSet(id) => replica_set::sync(&mut self.cluster, *id),
             Action::Kubelet(id) => kubelet::step(&mut self.cluster, *id),
             Action::Restart => {
                 self.operator = Operator::start(&self.cluster);
@@ -192,7 +181,8 @@ impl Stage {
                         Kind::Endpoints | Kind::DisruptionBudget | Kind::ServiceDeployment
                     )
                 });
-                let children: Vec<ObjectKey> = deployment.into_iter().chain(others.cloned()).collect();
+                let children: Vec<ObjectKey> =
+                    deployment.into_iter().chain(others.cloned()).collect();
                 if children.is_empty() {
                     return false;
                 }
@@ -244,9 +234,12 @@ impl Stage {
     pub(crate) fn next_second(&self) -> Option<i64> {
         let now = self.cluster.now;
         let wake = self.operator.wake().map(|wake| wake.as_second() - instant(0).as_second());
-        let healthy = self.cluster.pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| {
-            Some(pod.ready_since? + self.cluster.set(pod.set)?.min_ready)
-        });
+        let healthy = self
+            .cluster
+            .pods
+            .iter()
+            .filter(|pod| !pod.terminating)
+            .filter_map(|pod| Some(pod.ready_since? + self.cluster.set(pod.set)?.min_ready));
         healthy.chain(wake).filter(|second| *second > now).min()
     }
 

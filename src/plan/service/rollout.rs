@@ -48,6 +48,8 @@ pub struct ReplicaSet {
     pub created: Option<Timestamp>,
     /// Its name.
     pub name: String,
+    /// The record from which its template came.
+    pub sequence: Option<i64>,
     /// `spec.replicas`
     pub size: i32,
     /// Its ready pods.
@@ -112,22 +114,34 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         return to(desired, target, bounds, None);
     }
     let written = seen.sequence.unwrap_or(target);
-    let rolling = !seen.settled || seen.total > seen.updated;
-    if closed {
-        if rolling {
-            let bounds = (seen.max_unavailable.unwrap_or(0), seen.max_surge.unwrap_or(1));
-            let held = (written != target || seen.replicas != desired).then_some(Held::UntilRolled);
-            return to(seen.replicas, written, bounds, held);
-        }
-        let held = (written != target).then_some(Held::NoRoom);
-        return to(desired, written, PLACEHOLDER, held);
+    let rolling = seen.is_rolling();
+    if closed && rolling {
+        let bounds = (seen.max_unavailable.unwrap_or(0), seen.max_surge.unwrap_or(1));
+        let held = (written != target || seen.replicas != desired).then_some(Held::UntilRolled);
+        return to(seen.replicas, written, bounds, held);
     }
-    if desired < seen.replicas || (rolling && desired > seen.replicas) {
+    let sequence = if closed { written } else { target };
+    // More tasks under a lower cap leave less to share among the ReplicaSets, too.
+    let less = percents.cap(desired) < seen.replicas + seen.max_surge.unwrap_or(0);
+    if desired < seen.replicas || (rolling && less && desired > seen.replicas) {
         let replicas = nearest_safe_count(desired, percents, seen);
-        let held = (replicas != desired).then_some(Held::ForHealthyTasks);
-        return to(replicas, target, bounds(replicas, desired, percents), held);
+        if replicas != desired {
+            let bounds = bounds(replicas, desired, percents);
+            return to(replicas, sequence, bounds, Some(Held::ForHealthyTasks));
+        }
     }
-    to(desired, target, open_bounds, None)
+    to(desired, sequence, open_bounds, (sequence != target).then_some(Held::NoRoom))
+}
+
+impl Seen {
+    /// Whether its controller replaces tasks, or is about to.
+    fn is_rolling(&self) -> bool {
+        // The status counts pods, which come and go after the sizes; the sizes are the intent.
+        let earlier = |set: &ReplicaSet| {
+            set.size > 0 && set.sequence.is_some() && set.sequence != self.sequence
+        };
+        !self.settled || self.total > self.updated || self.replica_sets.iter().any(earlier)
+    }
 }
 
 /// `maxUnavailable` and `maxSurge` of a Deployment with `replicas`, under the bounds of `desired`.
@@ -142,7 +156,8 @@ fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
 /// ready now, where that is fewer.
 fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
     let sizes: i32 = seen.replica_sets.iter().map(|set| set.size).sum();
-    if !seen.settled || sizes < seen.total {
+    let has_newest = seen.replica_sets.iter().any(|set| set.sequence == seen.sequence);
+    if !seen.settled || (seen.is_rolling() && (!has_newest || sizes < seen.total)) {
         // Some of the ReplicaSets are not seen yet: wait for them.
         return seen.replicas;
     }
@@ -237,17 +252,18 @@ mod tests {
             available: count,
             max_unavailable: Some(0),
             max_surge: Some(1),
-            replica_sets: vec![set("a", count, count, count)],
+            replica_sets: vec![set("a", 1, count, count, count)],
         }
     }
 
-    fn set(name: &str, size: i32, available: i32, max_replicas: i32) -> ReplicaSet {
+    fn set(name: &str, sequence: i64, size: i32, available: i32, max: i32) -> ReplicaSet {
         ReplicaSet {
             name: name.to_owned(),
+            sequence: Some(sequence),
             size,
             ready: available,
             available,
-            max_replicas: Some(max_replicas),
+            max_replicas: Some(max),
             ..ReplicaSet::default()
         }
     }
@@ -314,7 +330,7 @@ mod tests {
     #[test]
     fn a_count_that_leaves_no_room_waits_for_the_end_of_the_roll() {
         // 100/125 % of 4 leaves room for one; of 3, for none.
-        let seen = rolling(4, set("a", 4, 4, 5), set("b", 1, 0, 5));
+        let seen = rolling(4, set("a", 1, 4, 4, 5), set("b", 2, 1, 0, 5));
         let step = step(3, percents(100, 125), &seen, 2);
         assert_eq!((step.replicas, step.held), (4, Some(Held::UntilRolled)));
     }
@@ -323,17 +339,69 @@ mod tests {
     fn a_lower_count_in_a_roll_goes_only_as_low_as_the_floor_allows() {
         // 10 tasks at 100/200 %: 10 old and healthy, 10 new of which none is healthy. To 4 at once,
         // 8 are shared in proportion, 4 old stay: the floor of 4 holds.
-        let even = rolling(10, set("a", 10, 10, 20), set("b", 10, 0, 20));
+        let even = rolling(10, set("a", 1, 10, 10, 20), set("b", 2, 10, 0, 20));
         assert_eq!(step(4, percents(100, 200), &even, 2).replicas, 4);
         // At 100/150 % with 10 old and 5 new of which none is healthy, 6 are shared: 4 old and 2 new.
-        let thirds = rolling(10, set("a", 10, 10, 15), set("b", 5, 0, 15));
+        let thirds = rolling(10, set("a", 1, 10, 10, 15), set("b", 2, 5, 0, 15));
         assert_eq!(step(4, percents(100, 150), &thirds, 2).replicas, 4);
         // Half of the old are gone, the new are not healthy yet: 5 healthy, and a floor of 4. In
         // proportion, 4 would leave 2 healthy. The count stays higher.
-        let halfway = rolling(10, set("a", 5, 5, 10), set("b", 5, 0, 10));
+        let halfway = rolling(10, set("a", 1, 5, 5, 10), set("b", 2, 5, 0, 10));
         let held = step(4, percents(100, 125), &halfway, 2);
         assert!(held.replicas > 4, "{held:?}");
         assert_eq!(held.held, Some(Held::ForHealthyTasks));
+    }
+
+    #[test]
+    fn more_tasks_under_a_lower_cap_wait_while_healthy_ones_would_stop() {
+        // 4 tasks at 100/200 %: 4 old, 4 new that are not healthy. 5 at 125 % share 6: only 3 old
+        // would stay.
+        let of = |new| Seen { max_surge: Some(4), ..rolling(4, set("a", 1, 4, 4, 8), new) };
+        let seen = of(set("b", 2, 4, 0, 8));
+        let held = step(5, percents(100, 125), &seen, 2);
+        assert_eq!((held.replicas, held.held), (4, Some(Held::ForHealthyTasks)));
+        let healthy = of(set("b", 2, 4, 3, 8));
+        assert_eq!(step(5, percents(100, 125), &healthy, 2).replicas, 5);
+    }
+
+    #[test]
+    fn sizes_tell_of_a_roll_before_pods_do() {
+        // No pod is counted yet; closing the bounds now would leave the surge of a placeholder.
+        let mut seen = rolling(4, set("a", 1, 3, 0, 4), set("b", 2, 1, 0, 4));
+        (seen.total, seen.updated) = (0, 0);
+        (seen.max_unavailable, seen.max_surge) = (Some(1), Some(0));
+        let held = step(4, percents(100, 100), &seen, 2);
+        assert_eq!((held.max_unavailable, held.max_surge), (1, 0));
+        assert_eq!(step(4, percents(100, 100), &seen, 3).held, Some(Held::UntilRolled));
+    }
+
+    #[test]
+    fn a_lower_count_waits_for_a_replica_set_that_is_not_seen_yet() {
+        let mut seen = rolling(4, set("a", 1, 4, 4, 6), set("b", 2, 2, 0, 6));
+        seen.replica_sets.pop();
+        (seen.total, seen.updated) = (4, 0);
+        assert_eq!(step(3, percents(75, 150), &seen, 2).replicas, 4);
+    }
+
+    #[test]
+    fn tasks_that_must_go_already_are_not_counted_on() {
+        // 3 of the 5 that are available have been told to stop.
+        let seen = rolling(6, set("a", 1, 2, 5, 9), set("b", 2, 6, 1, 9));
+        assert_eq!(healthy_after(6, 2, &seen.replica_sets), 3);
+    }
+
+    #[test]
+    fn outside_of_a_roll_too_healthy_tasks_stay_where_ready_ones_could_go_instead() {
+        // 9 ready, 3 of them for long enough: which 3 of them would stay is not known.
+        for (minimum, maximum) in [(50, 200), (100, 100)] {
+            let mut seen = steady(9);
+            (seen.available, seen.replica_sets[0].available) = (3, 3);
+            let held = step(3, percents(minimum, maximum), &seen, 1);
+            assert_eq!(held.held, Some(Held::ForHealthyTasks), "{held:?}");
+            // Those that are not even ready go first.
+            seen.replica_sets[0].ready = 3;
+            assert_eq!(step(3, percents(minimum, maximum), &seen, 1).replicas, 3);
+        }
     }
 
     #[test]
@@ -344,16 +412,20 @@ mod tests {
                     for desired in 1..6 {
                         for (minimum, maximum) in [(100, 200), (50, 100), (100, 150), (0, 200)] {
                             let replicas = 6;
-                            let seen =
-                                rolling(replicas, set("a", old, old, 9), set("b", new, healthy, 9));
+                            let seen = rolling(
+                                replicas,
+                                set("a", 1, old, old, 9),
+                                set("b", 2, new, healthy, 9),
+                            );
                             let percents = percents(minimum, maximum);
                             let step = step(desired, percents, &seen, 2);
-                            if step.replicas == replicas || seen.total == seen.updated {
+                            if step.replicas == replicas || !seen.is_rolling() {
                                 continue;
                             }
                             let left =
                                 healthy_after(step.replicas, step.max_surge, &seen.replica_sets);
-                            assert!(left >= percents.floor(desired), "{seen:?} {step:?} {left}");
+                            let floor = percents.floor(desired).min(old + healthy);
+                            assert!(left >= floor, "{seen:?} {step:?} {left}");
                         }
                     }
                 }
