@@ -92,7 +92,6 @@ pub(crate) struct Pod {
     pub(crate) id: u32,
     pub(crate) set: u32,
     pub(crate) sequence: i64,
-    pub(crate) created: i64,
     pub(crate) running: bool,
     pub(crate) ready_since: Option<i64>,
     pub(crate) terminating: bool,
@@ -292,24 +291,21 @@ impl Cluster {
             deployment.max_unavailable + deployment.max_surge > 0,
             "the API refuses a maxUnavailable of 0 with a maxSurge of 0"
         );
-        match &found {
-            Some(found) => {
-                deployment.id = found.id;
-                deployment.generation = found.generation + i64::from(!same_spec);
-                deployment.observed = found.observed;
-                deployment.status = found.status;
-                deployment.acted = found.acted;
-                let fits = |ask: &usize| self.asks[*ask].fits(&deployment);
-                match ask.filter(fits) {
-                    Some(ask) => deployment.acted = deployment.acted.max(ask),
-                    // A person's count goes back as healthy tasks allow.
-                    None => deployment.meddled |= found.meddled,
-                }
+        if let Some(found) = &found {
+            deployment.id = found.id;
+            deployment.generation = found.generation + i64::from(!same_spec);
+            deployment.observed = found.observed;
+            deployment.status = found.status;
+            deployment.acted = found.acted;
+            let fits = |ask: &usize| self.asks[*ask].fits(&deployment);
+            match ask.filter(fits) {
+                Some(ask) => deployment.acted = deployment.acted.max(ask),
+                // A person's count goes back as healthy tasks allow.
+                None => deployment.meddled |= found.meddled,
             }
-            None => {
-                deployment.id = self.next_id();
-                self.note_creation(key);
-            }
+        } else {
+            deployment.id = self.next_id();
+            self.note_creation(key);
         }
         let deployment = Arc::new(deployment);
         self.deployment = Some(deployment.clone());

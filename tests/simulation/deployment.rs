@@ -85,7 +85,7 @@ fn resize(
     let max = deployment.replicas + deployment.max_surge;
     let another = set.size != size;
     let outdated = set.desired_replicas != deployment.replicas || set.max_replicas != max;
-    if !another && !(force && outdated) {
+    if !(another || force && outdated) {
         return false;
     }
     set.generation += i64::from(another);

@@ -12,7 +12,8 @@
 //!   else is seen as it is. Statuses of the operator's kinds are not written: no bound hangs on them.
 //! * Inputs are still as soon as they change. A plan that waits for that would write nothing else.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use linkspan::world::{Kind, World};
 use serde_json::json;
 
 use crate::bounds::{Ask, Margins, judge_stop, judge_sync};
-use crate::cluster::{Cluster, Deployment, Pod, ReplicaSet, SHOP, Seen, instant};
+use crate::cluster::{Cluster, Deployment, Pod, ReplicaSet, SHOP, Seen, count, instant};
 use crate::operator::service;
 use crate::rollouts::{line, workload};
 use crate::stage::{Stage, revisions, spec};
@@ -72,7 +73,7 @@ type Planned = (Vec<Arc<Write>>, Option<Arc<Write>>);
 
 struct Search<'a> {
     case: &'a Case,
-    plans: HashMap<Numbers, Arc<Planned>>,
+    plans: BTreeMap<Numbers, Arc<Planned>>,
     margins: Margins,
 }
 
@@ -114,10 +115,10 @@ impl State {
         cluster.deployment.iter().for_each(|found| of_deployment(&mut numbers, found));
         of_sets(&mut numbers, &cluster.sets);
         for set in &cluster.sets {
-            let ready = cluster.active(set.id).filter(|pod| pod.ready_since.is_some()).count();
-            let active = cluster.active(set.id).count();
+            let ready = count(cluster.active(set.id).filter(|pod| pod.ready_since.is_some()));
+            let active = count(cluster.active(set.id));
             let judged = i64::try_from(set.judged).unwrap();
-            numbers.extend([ready as i64, active as i64, judged, i64::from(set.misled)]);
+            numbers.extend([ready.into(), active.into(), judged, i64::from(set.misled)]);
         }
         self.view(&mut numbers);
         for later in &self.deployments {
@@ -307,7 +308,7 @@ impl Search<'_> {
 
     /// Every state that can be reached; how many, and whether that is all.
     fn explore(&mut self, start: &State) -> Result<(usize, bool), String> {
-        let mut known: HashSet<Numbers> = HashSet::from([start.numbers()]);
+        let mut known: BTreeSet<Numbers> = BTreeSet::from([start.numbers()]);
         let mut queue = VecDeque::from([(start.clone(), 0)]);
         let mut steps: Vec<(usize, Action)> = vec![(0, Action::Plan)];
         while let Some((state, at)) = queue.pop_front() {
@@ -363,7 +364,7 @@ impl Search<'_> {
                 Ok(Some(next)) => state = next,
                 other => {
                     let outcome = other.map(|_| ());
-                    text.push_str(&format!("{action:?}: {outcome:?}\n"));
+                    let _ = writeln!(text, "{action:?}: {outcome:?}");
                     break;
                 }
             }
@@ -430,7 +431,7 @@ fn no_order_of_actions_breaks_a_bound_or_gets_stuck() {
             let mut failed = Vec::new();
             for case in cases.iter().skip(from).step_by(2) {
                 let start = start(case, revisions);
-                let plans = HashMap::new();
+                let plans = BTreeMap::new();
                 let mut search = Search { case, plans, margins: Margins::default() };
                 match search.explore(&start) {
                     Ok((more, all)) => {

@@ -24,8 +24,8 @@ pub(crate) fn sync(cluster: &mut Cluster, id: u32) -> bool {
     }
     let mut surplus = active;
     surplus.sort_by_key(|pod| rank(pod, cluster.now));
-    let stopped: Vec<u32> =
-        surplus.iter().take((status.total - set.size).max(0) as usize).map(|pod| pod.id).collect();
+    let beyond = usize::try_from(status.total - set.size).unwrap_or_default();
+    let stopped: Vec<u32> = surplus.iter().take(beyond).map(|pod| pod.id).collect();
     for at in 0..cluster.pods.len() {
         if stopped.contains(&cluster.pods[at].id) {
             cluster.stop(at);
@@ -55,7 +55,6 @@ fn make(cluster: &mut Cluster, set: u32, sequence: i64, template: u64) {
         id,
         set,
         sequence,
-        created: cluster.now,
         running: false,
         ready_since: None,
         terminating: false,

@@ -197,7 +197,7 @@ fn ended_well(stage: &Stage, script: &Script) -> Result<(), String> {
 
 #[test]
 fn random_runs_keep_the_bounds_and_come_to_rest() {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let number = |name| std::env::var_os(name).and_then(|text| text.to_str()?.parse::<u64>().ok());
     let revisions = revisions();
     if let Some(seed) = number("SEED") {
         if let Err(story) = run(seed, &revisions, true) {

@@ -282,11 +282,6 @@ impl Stage {
         }
     }
 
-    /// The workload in one line: the Deployment's numbers, then size and ready of each ReplicaSet.
-    pub(crate) fn workload(&self) -> String {
-        crate::rollouts::workload(&self.cluster)
-    }
-
     pub(crate) fn records(&self) -> impl Iterator<Item = &Arc<Value>> {
         let of_kind = |key: &ObjectKey| key.kind == Kind::ServiceDeployment;
         self.cluster.others.iter().filter(move |(key, _)| of_kind(key)).map(|(_, body)| body)
