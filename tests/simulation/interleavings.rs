@@ -30,7 +30,7 @@ use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
 /// Where the search of one case ends, if it has not ended by itself.
-const MOST_STATES: usize = 10_000;
+const MOST_STATES: usize = 8_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {

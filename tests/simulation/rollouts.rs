@@ -183,7 +183,11 @@ stories! {
     one_task_without_room_until_there_is:
         ask(1, 100, 100), [at(0, ask(1, 100, 100), 2), at(REST, ask(1, 100, 200), 2)];
     from_nothing_with_a_new_template: ask(0, 100, 200), [at(0, ask(3, 100, 200), 2)];
-    fewer_tasks_in_mid_roll: ask(6, 100, 150), [at(0, ask(6, 100, 150), 2), at(60, ask(3, 100, 150), 2)];
+    fewer_tasks_in_mid_roll:
+        ask(6, 100, 150), [at(0, ask(6, 100, 150), 2), at(80, ask(3, 100, 150), 2)];
+    // Below the floor: what the operator sees, and then what the Deployment controller sees, is late.
+    fewer_tasks_in_mid_roll_on_late_word:
+        ask(6, 100, 150), [at(0, ask(6, 100, 150), 2), at(60, ask(3, 100, 150), 2)];
     a_roll_over_a_roll_over_a_roll: ask(4, 50, 150), [
         at(0, ask(4, 50, 150), 2), at(50, ask(4, 50, 150), 3), at(50, ask(4, 50, 150), 4)
     ];

@@ -5,6 +5,12 @@
 //! writes are lost, repeated or unanswered, when the operator restarts, and in which order all act.
 //! After the script everybody acts in turn until nothing changes any more. `SEED=n` runs one, and
 //! tells it; `SEEDS=n` runs so many.
+//!
+//! # What is known to fail
+//! Of the seeds beyond those tried by default, about one in three thousand fails (5844 is the first):
+//! a count is lowered in mid-roll by sizes that are two changes old, and the Deployment controller has
+//! lowered the older ReplicaSet meanwhile. So does a hold that writes an old count back when the
+//! operator has not seen its own last write; here it looks again after a write without an answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +28,9 @@ use crate::rollouts::{line, who, workload};
 use crate::stage::{Action, Deed, REVISIONS, Stage, revisions};
 
 const RUNS: u64 = 2_000;
+
+/// Runs that once found something.
+const FOUND: &[u64] = &[2805, 4067, 4075, 5408, 6318, 6406, 8309, 8793, 10521];
 
 /// What a run went through.
 struct Run {
@@ -207,12 +216,12 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
     }
     let runs = number("SEEDS").unwrap_or(RUNS);
     let started = Instant::now();
-    let half = |from: u64| {
+    let half = |from: usize| {
         let revisions = &revisions;
         move || -> (usize, Margins, BTreeMap<u64, String>) {
             let (mut steps, mut margins) = (0, Margins::default());
             let mut failed = BTreeMap::new();
-            for seed in (from..runs).step_by(2) {
+            for seed in (0..runs).chain(FOUND.iter().copied()).skip(from).step_by(2) {
                 match run(seed, revisions, false) {
                     Ok(run) => {
                         steps += run.steps;
@@ -234,8 +243,9 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
         (steps + more, margins.with(&others), failed)
     });
     println!(
-        "{runs} runs, {steps} steps in {:.1} s; least healthy above the floor {}, least room below \
+        "{} runs, {steps} steps in {:.1} s; least healthy above the floor {}, least room below \
          the cap {}; above the cap by lag of ReplicaSets {}; misled by late statuses {}",
+        runs + FOUND.len() as u64,
         started.elapsed().as_secs_f32(),
         margins.healthy,
         margins.total,

@@ -9,8 +9,10 @@
 //! * No room (both integers 0, which the API refuses): placeholders 0/1, and no new template while
 //!   tasks of the old one exist; a change that comes to this in the middle of a roll waits until
 //!   the roll has ended.
-//! * A lower count in the middle of a roll: only as low as leaves the healthy tasks at the floor,
-//!   since the controller lowers its ReplicaSets in proportion, healthy ones too.
+//! * A lower count: only as low as leaves the healthy tasks at the floor, since in the middle of a
+//!   roll the controller lowers its ReplicaSets in proportion, healthy ones too, and later takes
+//!   tasks of the new one that must go for available; and since of tasks that are ready, but not yet
+//!   for long enough, it may keep those. So it is with a higher count under a lower cap.
 
 use jiff::Timestamp;
 
@@ -124,7 +126,7 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
     // More tasks under a lower cap leave less to share among the ReplicaSets, too.
     let less = percents.cap(desired) < seen.replicas + seen.max_surge.unwrap_or(0);
     if desired < seen.replicas || (rolling && less && desired > seen.replicas) {
-        let replicas = nearest_safe_count(desired, percents, seen);
+        let replicas = nearest_safe_count(desired, percents, seen, target);
         if replicas != desired {
             let bounds = bounds(replicas, desired, percents);
             return to(replicas, sequence, bounds, Some(Held::ForHealthyTasks));
@@ -154,34 +156,54 @@ fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
 /// The count nearest to `desired`, from the present one, at which enough tasks stay healthy when the
 /// Deployment's controller changes its ReplicaSets to it in proportion: the floor, or as many as are
 /// ready now, where that is fewer.
-fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen) -> i32 {
+///
+/// In a roll to `target`, none of its available tasks may go: until their ReplicaSet's status says
+/// that they have gone, the controller takes them for available, and stops earlier ones on their
+/// account, below the floor. What was asked for then waits for the end of the roll.
+fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen, target: i64) -> i32 {
     let sizes: i32 = seen.replica_sets.iter().map(|set| set.size).sum();
     let has_newest = seen.replica_sets.iter().any(|set| set.sequence == seen.sequence);
-    if !seen.settled || (seen.is_rolling() && (!has_newest || sizes < seen.total)) {
+    let rolling = seen.is_rolling();
+    if !seen.settled || (rolling && (!has_newest || sizes < seen.total)) {
         // Some of the ReplicaSets are not seen yet: wait for them.
         return seen.replicas;
     }
     // Those that are ready are healthy before long, if they are not yet; nobody waits for the others.
     let ready = seen.replica_sets.iter().map(|set| set.ready.min(set.size)).sum();
     let enough = percents.floor(desired).min(ready);
+    let is_safe = |count: i32| {
+        let (_, surge) = bounds(count, desired, percents);
+        let shares = shares(count, surge, &seen.replica_sets);
+        let misleads = |(set, size): &(&ReplicaSet, i32)| {
+            rolling && set.sequence == Some(target) && *size < set.available
+        };
+        healthy_after(&shares) >= enough && !shares.iter().any(misleads)
+    };
     // A higher count under the same cap lowers the sizes as a lower one does, where a lower
     // maximumPercent came with it; what lies between would be no better.
-    (desired..seen.replicas.max(desired + 1))
-        .find(|count| {
-            let (_, surge) = bounds(*count, desired, percents);
-            healthy_after(*count, surge, &seen.replica_sets) >= enough
-        })
-        .unwrap_or(seen.replicas)
+    (desired..seen.replicas.max(desired + 1)).find(|count| is_safe(*count)).unwrap_or(seen.replicas)
 }
 
-/// The tasks that are sure to stay healthy when the Deployment's count becomes `count`.
+/// The tasks that are sure to stay healthy when ReplicaSets take these sizes.
+///
+/// A ReplicaSet stops pods that are not ready before ready ones; of the ready ones, those that are
+/// not yet healthy are taken to be the last, which is the worst case.
+fn healthy_after(shares: &[(&ReplicaSet, i32)]) -> i32 {
+    let of = |(set, size): &(&ReplicaSet, i32)| {
+        let stopped = (set.size - size).max(0);
+        let unready = (set.size - set.ready).max(0);
+        (set.healthy() - (stopped - unready).max(0)).max(0)
+    };
+    shares.iter().map(of).sum()
+}
+
+/// The sizes that ReplicaSets take when the Deployment's count becomes `count`.
 ///
 /// The rule is that of the Deployment controller (`scale` in its sync.go): a single ReplicaSet takes
 /// the count; several share count + surge in proportion to their sizes, largest first and of equal
-/// ones the older first (the newer, where there are more to share), and the largest takes what rounding leaves. A ReplicaSet stops pods that
-/// are not ready before ready ones; of the ready ones, those that are not yet healthy are taken to
-/// be the last, which is the worst case.
-fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
+/// ones the older first (the newer, where there are more to share), and the largest takes what
+/// rounding leaves.
+fn shares(count: i32, surge: i32, sets: &[ReplicaSet]) -> Vec<(&ReplicaSet, i32)> {
     let mut sets: Vec<&ReplicaSet> = sets.iter().filter(|set| set.size > 0).collect();
     let allowed = if count > 0 { count + surge } else { 0 };
     let to_add = allowed - sets.iter().map(|set| set.size).sum::<i32>();
@@ -203,14 +225,7 @@ fn healthy_after(count: i32, surge: i32, sets: &[ReplicaSet]) -> i32 {
             *largest = (*largest + to_add - added).max(0);
         }
     }
-    sets.iter()
-        .zip(sizes)
-        .map(|(set, size)| {
-            let stopped = (set.size - size).max(0);
-            let unready = (set.size - set.ready).max(0);
-            (set.healthy() - (stopped - unready).max(0)).max(0)
-        })
-        .sum()
+    sets.into_iter().zip(sizes).collect()
 }
 
 fn proportion(set: &ReplicaSet, count: i32, surge: i32, to_add: i32, added: i32) -> i32 {
@@ -387,7 +402,19 @@ mod tests {
     fn tasks_that_must_go_already_are_not_counted_on() {
         // 3 of the 5 that are available have been told to stop.
         let seen = rolling(6, set("a", 1, 2, 5, 9), set("b", 2, 6, 1, 9));
-        assert_eq!(healthy_after(6, 2, &seen.replica_sets), 3);
+        assert_eq!(healthy_after(&shares(6, 2, &seen.replica_sets)), 3);
+    }
+
+    #[test]
+    fn no_available_task_of_the_new_record_goes_in_mid_roll() {
+        // 6 at 100/150 % to 3, with 6 old and 3 new that are all healthy. In proportion, 3 old and 1
+        // new would stay, and while the others still count, the controller would stop the old ones.
+        let seen = rolling(6, set("a", 1, 6, 6, 9), set("b", 2, 3, 3, 9));
+        let held = step(3, percents(100, 150), &seen, 2);
+        assert_eq!((held.replicas, held.held), (6, Some(Held::ForHealthyTasks)));
+        // Those that are not available may.
+        let seen = rolling(6, set("a", 1, 6, 6, 9), set("b", 2, 3, 0, 9));
+        assert_eq!(step(3, percents(100, 150), &seen, 2).replicas, 3);
     }
 
     #[test]
@@ -422,8 +449,11 @@ mod tests {
                             if step.replicas == replicas || !seen.is_rolling() {
                                 continue;
                             }
-                            let left =
-                                healthy_after(step.replicas, step.max_surge, &seen.replica_sets);
+                            let left = healthy_after(&shares(
+                                step.replicas,
+                                step.max_surge,
+                                &seen.replica_sets,
+                            ));
                             let floor = percents.floor(desired).min(old + healthy);
                             assert!(left >= floor, "{seen:?} {step:?} {left}");
                         }
