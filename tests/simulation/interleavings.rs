@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,7 +31,7 @@ use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
 /// Where the search of one case ends, if it has not ended by itself.
-const MOST_STATES: usize = 8_000;
+const MOST_STATES: usize = 6_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -75,6 +76,15 @@ struct Search<'a> {
     case: &'a Case,
     plans: BTreeMap<Numbers, Arc<Planned>>,
     margins: Margins,
+}
+
+/// Stands for the numbers of a state.
+fn digest(numbers: &Numbers) -> [u64; 2] {
+    [0, 1].map(|salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, numbers).hash(&mut hasher);
+        hasher.finish()
+    })
 }
 
 fn of_deployment(numbers: &mut Numbers, deployment: &Deployment) {
@@ -308,7 +318,7 @@ impl Search<'_> {
 
     /// Every state that can be reached; how many, and whether that is all.
     fn explore(&mut self, start: &State) -> Result<(usize, bool), String> {
-        let mut known: BTreeSet<Numbers> = BTreeSet::from([start.numbers()]);
+        let mut known = BTreeSet::from([digest(&start.numbers())]);
         let mut queue = VecDeque::from([(start.clone(), 0)]);
         let mut steps: Vec<(usize, Action)> = vec![(0, Action::Plan)];
         while let Some((state, at)) = queue.pop_front() {
@@ -320,7 +330,7 @@ impl Search<'_> {
                     Err(why) => return Err(self.story(start, &steps, at, Some(action), &why)),
                 };
                 idle = false;
-                if known.len() < MOST_STATES && known.insert(next.numbers()) {
+                if known.len() < MOST_STATES && known.insert(digest(&next.numbers())) {
                     steps.push((at, action));
                     queue.push_back((next, steps.len() - 1));
                 }

@@ -7,7 +7,7 @@
 //! tells it; `SEEDS=n` runs so many.
 //!
 //! # What is known to fail
-//! Of the seeds beyond those tried by default, about one in three thousand fails (5844 is the first):
+//! Of the seeds beyond those tried by default, about one in two thousand fails (2087 is the first):
 //! a count is lowered in mid-roll by sizes that are two changes old, and the Deployment controller has
 //! lowered the older ReplicaSet meanwhile. So does a hold that writes an old count back when the
 //! operator has not seen its own last write; here it looks again after a write without an answer.
