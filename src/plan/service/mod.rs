@@ -157,13 +157,25 @@ impl Pass<'_> {
         Some(Obstacle::new(Reason::RejectedByCluster, message))
     }
 
+    /// Whether a roll has stood still for a moment, as one does that waits for a task; if not, the
+    /// plan waits for that. Watches of several kinds do not bring their news at one time, and what a
+    /// count does to the ReplicaSets' sizes is known only where none of them changes.
+    fn is_at_rest(&self, seen: &rollout::Seen, plan: &mut Plan) -> bool {
+        let look = format!("{} {seen:?}", self.settings.desired);
+        plan.waiting.is_none() && is_still(&look, STILLNESS, self.moment, plan)
+    }
+
     /// Brings the children to what the newest record says, and reports.
     fn deploy(&self, newest: &ServiceDeployment, mut obstacle: Option<Obstacle>, plan: &mut Plan) {
         let Self { observed, settings, moment, .. } = *self;
         // Soon there is a newer record, or the newest is known.
         let waits = plan.waiting.is_some() || !plan.writes.is_empty();
         let seen = observed.seen();
-        let step = rollout::step(settings.desired, settings.percents, &seen, newest.spec.sequence);
+        let mut step =
+            rollout::step(settings.desired, settings.percents, &seen, newest.spec.sequence);
+        if rollout::lowers_in_mid_roll(&step, &seen) && !self.is_at_rest(&seen, plan) {
+            step = rollout::postponed(&step, &seen);
+        }
         let situation = Situation::of(observed, settings, newest, &step);
         if let Some(verdict) = record::verdict(newest, &situation, &observed.service.spec.0, moment)
         {

@@ -165,6 +165,7 @@ fn replica_set(set: &appsv1::ReplicaSet) -> ReplicaSet {
     ReplicaSet {
         created: set.metadata.creation_timestamp.as_ref().map(|time| time.0),
         name: set.metadata.name.clone().unwrap_or_default(),
+        sequence: sequence_of(&set.metadata),
         size: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
         ready: status.ready_replicas.unwrap_or_default(),
         available: status.available_replicas.unwrap_or_default(),

@@ -1,0 +1,217 @@
+//! Did somebody, led by our numbers, break the floor or the cap?
+//!
+//! Healthy is a task that has been ready for as long as asked and does not stop; total are the tasks
+//! that do not stop. ECS's floor is `ceil(desired * minimumHealthyPercent / 100)`, its cap
+//! `floor(desired * maximumPercent / 100)`; both are computed here, not taken from the code on trial.
+//!
+//! # The rule
+//! Tasks start and stop because the Deployment controller writes sizes into ReplicaSets, led by the
+//! numbers that the operator wrote into the Deployment. So it is a size that is judged, when written:
+//! 1. **Floor.** A sync must not lower the tasks that are sure to stay healthy to fewer than the
+//!    floor. Those of a ReplicaSet are its healthy pods, less those that must go beyond its unhealthy
+//!    ones; where the count was changed, only beyond those that its controller is sure to stop first.
+//! 2. **Cap.** A sync must not raise the sum of the sizes above the cap. A pod that its ReplicaSet
+//!    has been told to stop counts as stopping.
+//! 3. **Stop.** A ReplicaSet's controller must not stop a healthy pod so that fewer than the floor
+//!    are healthy (judged in `interleavings`, where no task is lost by nobody's decision).
+//!
+//! The floor is the lowest, the cap the highest, among the asks in force: from the one that the
+//! Deployment's numbers fit, to the newest. Numbers fit an ask when `replicas - maxUnavailable` is
+//! not below its floor and `replicas + maxSurge` not above its cap, or when it leaves no room and
+//! they are its count with the placeholder, under the template that was there (a roll over a roll
+//! goes on under the bounds that it has). A change that is held back fits nothing, so that what was
+//! asked before stays in force. For rule 3 the asks count from when the size was last judged.
+//!
+//! **Example.** 4 tasks at 100/200 % roll: floor 4, cap 8. The user asks for 2 (floor 2, cap 4). Until
+//! the operator has written numbers that fit that, floor 2 and cap 8 are in force: a ninth pod, or
+//! the third-last healthy task, would be a violation. Then the cap is 4, and the four tasks that are
+//! there beyond it are none: nobody started them since.
+//!
+//! # What Kubernetes does alone
+//! Controllers go by the statuses of ReplicaSets, which are late: pods that must go still count as
+//! available, and pods that became healthy do not yet. In a roll, the Deployment controller may stop
+//! healthy tasks on account of either. No number in a Deployment can keep it from that. So a sync is
+//! a violation only if it breaks the floor by the statuses too; in a roll, only if none of them counts
+//! pods that must go. What else breaks it is counted, and shown.
+//!
+//! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
+//! happens under numbers that a person wrote into the Deployment.
+
+use crate::cluster::{Cluster, Deployment, ReplicaSet, count};
+use crate::deployment::Sync;
+use crate::replica_set::magnitude;
+
+/// What is asked of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) desired: i32,
+    pub(crate) minimum_healthy: i32,
+    pub(crate) maximum: i32,
+}
+
+impl Ask {
+    pub(crate) fn floor(self) -> i32 {
+        let (whole, rest) =
+            (self.desired * self.minimum_healthy / 100, self.desired * self.minimum_healthy % 100);
+        whole + i32::from(rest > 0)
+    }
+
+    pub(crate) fn cap(self) -> i32 {
+        self.desired * self.maximum / 100
+    }
+
+    /// Whether a task can be replaced.
+    pub(crate) fn has_room(self) -> bool {
+        self.floor() < self.desired || self.cap() > self.desired
+    }
+
+    /// Whether a Deployment's numbers keep these bounds.
+    pub(crate) fn fits(self, numbers: &Deployment) -> bool {
+        let Deployment { replicas, max_unavailable, max_surge, .. } = *numbers;
+        if !self.has_room() {
+            return replicas == self.desired && (max_unavailable, max_surge) == (0, 1);
+        }
+        replicas - max_unavailable >= self.floor() && replicas + max_surge <= self.cap()
+    }
+}
+
+/// The lowest floor and the highest cap in force.
+pub(crate) fn in_force(cluster: &Cluster) -> (i32, i32) {
+    let from = cluster.deployment.as_ref().map_or(0, |deployment| deployment.acted);
+    since(cluster, from)
+}
+
+fn since(cluster: &Cluster, from: usize) -> (i32, i32) {
+    let asks = &cluster.asks[from.min(cluster.asks.len() - 1)..];
+    let floor = asks.iter().map(|ask| ask.floor()).min().unwrap_or_default();
+    let cap = asks.iter().map(|ask| ask.cap()).max().unwrap_or_default();
+    (floor, cap)
+}
+
+/// How far from its bounds a service ever was: healthy over the floor, and cap over total.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Margins {
+    pub(crate) healthy: i32,
+    pub(crate) total: i32,
+    /// How far the tasks that do not stop were ever above the cap, because ReplicaSets lag.
+    pub(crate) lag: i32,
+    /// How often the Deployment controller, misled by a late status, went below the floor.
+    pub(crate) misled: u32,
+}
+
+impl Default for Margins {
+    fn default() -> Self {
+        Self { healthy: i32::MAX, total: i32::MAX, lag: 0, misled: 0 }
+    }
+}
+
+impl Margins {
+    /// The worse of both.
+    pub(crate) fn with(self, other: &Self) -> Self {
+        Self {
+            healthy: self.healthy.min(other.healthy),
+            total: self.total.min(other.total),
+            lag: self.lag.max(other.lag),
+            misled: self.misled + other.misled,
+        }
+    }
+}
+
+/// Judges a sync of the Deployment controller.
+pub(crate) fn judge_sync(
+    before: &Cluster,
+    after: &mut Cluster,
+    sync: Sync,
+    losses: bool,
+    margins: &mut Margins,
+) -> Result<(), String> {
+    let Some(deployment) = &before.deployment else { return Ok(()) };
+    let (floor, cap) = in_force(before);
+    let (size_before, size_after) = (sizes(before), sizes(after));
+    if deployment.meddled {
+        return Ok(());
+    }
+    if size_after > size_before {
+        margins.total = margins.total.min(cap - size_after);
+        if size_after > cap {
+            return Err(format!("sizes raised from {size_before} to {size_after}, cap {cap}"));
+        }
+    }
+    // What was lost since the operator looked may have led it astray.
+    if sync == Sync::Scaled && losses {
+        return Ok(());
+    }
+    let (sure_before, sure_after) = (sure(before, before, sync), sure(before, after, sync));
+    if sure_after >= sure_before {
+        return Ok(());
+    }
+    if sure_after < floor {
+        let (told_before, told_after) = (told(before, before), told(before, after));
+        let early = before.sets.iter().any(|set| set.status.available > set.size);
+        let by_status = told_after < told_before && told_after < floor;
+        if !by_status || (sync == Sync::Rolled && early) {
+            margins.misled += 1;
+            for at in 0..after.sets.len() {
+                let set = &mut after.sets[at];
+                set.misled |= before.set(set.id).is_some_and(|before| set.size < before.size);
+            }
+            return Ok(());
+        }
+        return Err(format!(
+            "healthy tasks lowered from {sure_before} to {sure_after}, floor {floor}"
+        ));
+    }
+    margins.healthy = margins.healthy.min(sure_after - floor);
+    Ok(())
+}
+
+/// The tasks that stay healthy by the statuses of the ReplicaSets in `by` under the sizes in `sized`.
+fn told(by: &Cluster, sized: &Cluster) -> i32 {
+    let of_set = |set: &ReplicaSet| {
+        let size = sized.set(set.id).map_or(0, |set| set.size);
+        let unavailable = set.status.total - set.status.available;
+        set.status.available - (set.status.total - size - unavailable).max(0)
+    };
+    by.sets.iter().map(|set| of_set(set).max(0)).sum()
+}
+
+/// Judges a sync of a ReplicaSet's controller; `from` is the oldest ask in force when its sizes
+/// were written.
+pub(crate) fn judge_stop(before: &Cluster, after: &Cluster, from: usize) -> Result<(), String> {
+    let misled = before.sets.iter().any(|set| set.misled);
+    if misled || before.deployment.as_ref().is_none_or(|deployment| deployment.meddled) {
+        return Ok(());
+    }
+    let (floor, _) = since(before, from);
+    let (healthy_before, healthy_after) = (before.healthy(), after.healthy());
+    if healthy_after < healthy_before && healthy_after < floor {
+        return Err(format!(
+            "healthy tasks stopped from {healthy_before} to {healthy_after}, floor {floor}"
+        ));
+    }
+    Ok(())
+}
+
+fn sizes(cluster: &Cluster) -> i32 {
+    cluster.sets.iter().map(|set| set.size).sum()
+}
+
+/// The tasks that are sure to stay healthy, of the pods in `pods` under the sizes in `sized`.
+fn sure(pods: &Cluster, sized: &Cluster, sync: Sync) -> i32 {
+    let of_set = |id: u32| {
+        let active = count(pods.active(id));
+        let set = pods.set(id);
+        let healthy = count(pods.active(id).filter(|pod| pods.is_healthy(pod)))
+            + set.map_or(0, |set| set.lost);
+        let unready = count(pods.active(id).filter(|pod| match sync {
+            Sync::Rolled => !pods.is_healthy(pod),
+            Sync::Scaled => pod.ready_since.is_none_or(|since| {
+                let enough = set.map_or(0, |set| set.min_ready);
+                magnitude(pods.now - since) < magnitude(enough)
+            }),
+        }));
+        let size = sized.set(id).map_or(0, |set| set.size);
+        (healthy - (active - size - unready).max(0)).max(0)
+    };
+    pods.sets.iter().map(|set| of_set(set.id)).sum()
+}

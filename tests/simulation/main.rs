@@ -1,0 +1,24 @@
+//! Does a roll stay within its two percents, whatever happens in whatever order?
+//!
+//! The operator's own `plan` runs here against a toy cluster whose Deployment and ReplicaSet
+//! controllers follow the real ones. Every action is one atomic step; after each, `bounds` judges.
+//!
+//! * `rollouts`: a few rolls told as stories, in `tests/simulation/stories`
+//! * `seeds`: thousands of random runs with faults, restarts and stale views
+//! * `interleavings`: every order of actions of small rolls
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::panic, clippy::print_stdout, reason = "a test shows what it found")]
+
+mod bounds;
+mod chance;
+mod cluster;
+mod deployment;
+mod interleavings;
+mod kubelet;
+mod operator;
+mod replica_set;
+mod rollouts;
+mod seeds;
+mod stage;
+mod view;
