@@ -16,6 +16,7 @@
 //! * [`plan`]: every decision; [`plan::service::rollout`] holds the rules of the two percents
 //! * [`render`]: manifests or ECS JSON in, Kubernetes manifests out, diagnostics with places
 //! * [`cli`]: the command line
+//! * [`defect`]: mistakes on purpose, for the tests of the tests
 //! * `controller` (feature): watches, writes, health; it decides nothing
 //! * `sandbox` (feature): a real control plane on this machine
 //!
@@ -28,6 +29,7 @@ pub mod api;
 pub mod cli;
 #[cfg(feature = "controller")]
 pub mod controller;
+pub mod defect;
 pub mod ecs;
 pub mod names;
 pub mod plan;

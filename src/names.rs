@@ -5,6 +5,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::defect::{self, Defect};
+
 /// The API group of Linkspan's kinds, and the prefix of its labels and annotations.
 pub const GROUP: &str = "ecs.linkspan.dev";
 /// The one field manager of every server-side apply.
@@ -127,7 +129,8 @@ pub fn label_value(name: &str) -> String {
 
 /// The child workload of a service: one Deployment per capacity provider and slot.
 pub fn workload(service: &str, service_uid: &str, provider: &str, slot: &str) -> String {
-    format!("{}-{}", dns_label(service, 40), hash8(&[service_uid, provider, slot]))
+    let uid = if defect::is(Defect::NameWithoutUid) { "" } else { service_uid };
+    format!("{}-{}", dns_label(service, 40), hash8(&[uid, provider, slot]))
 }
 
 /// The disruption budget of a service's slot.

@@ -5,6 +5,12 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[macro_use]
+#[path = "shared/tell.rs"]
+mod tell;
+#[path = "shared/defects.rs"]
+mod defects;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -384,4 +390,9 @@ fn map(value: &Value, scalar: &dyn Fn(&Value) -> Value) -> Value {
         }
         other => scalar(other),
     }
+}
+
+#[test]
+fn mistakes_on_purpose_are_noticed() {
+    defects::are_noticed("laws");
 }

@@ -49,7 +49,12 @@ pub struct Sandbox {
     #[arg(long, value_name = "1.N", default_value_t, env = "LINKSPAN_KUBERNETES")]
     kubernetes_version: crate::sandbox::control_plane::Version,
     /// Which log lines of the operator are written, as in `linkspan=debug`.
-    #[arg(long, value_name = "FILTER", default_value = "error", env = "LINKSPAN_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "error,kube_client=off",
+        env = "LINKSPAN_LOG"
+    )]
     log: String,
 }
 

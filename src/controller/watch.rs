@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::Shared;
 use crate::api;
+use crate::defect::{self, Defect};
 use crate::names::label;
 use crate::plan::{is_root, roots_of};
 use crate::world::{Index, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
@@ -175,6 +176,9 @@ async fn watch<K: Trimmed>(
                 }
             }
             Ok(Event::Apply(object)) => {
+                if defect::is(Defect::NoDecodeGuard) && object.0.is_err() {
+                    return;
+                }
                 let mut world = shared.write();
                 let roots = take(&mut world, trimmed(object));
                 drop(world);

@@ -1,5 +1,7 @@
 //! How many tasks do `minimumHealthyPercent` and `maximumPercent` stand for?
 
+use crate::defect::{self, Defect};
+
 /// The two percents of a deployment configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percents {
@@ -22,12 +24,14 @@ impl Percents {
     /// assert_eq!(percents.cap(3), 3);
     /// ```
     pub fn floor(self, desired: i32) -> i32 {
-        narrow((i64::from(desired) * self.minimum_healthy + 99).div_euclid(100))
+        let up = if defect::is(Defect::FloorRoundsDown) { 0 } else { 99 };
+        narrow((i64::from(desired) * self.minimum_healthy + up).div_euclid(100))
     }
 
     /// The greatest number of tasks that run or are on their way, rounded down: 150 % of 3 is 4.
     pub fn cap(self, desired: i32) -> i32 {
-        narrow((i64::from(desired) * self.maximum).div_euclid(100))
+        let up = if defect::is(Defect::CapRoundsUp) { 99 } else { 0 };
+        narrow((i64::from(desired) * self.maximum + up).div_euclid(100))
     }
 
     /// Whether there is no room to stop a task first, nor to start one first.

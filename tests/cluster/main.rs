@@ -11,7 +11,14 @@
     reason = "in a test, what must not be ends it"
 )]
 
+#[macro_use]
+#[path = "../shared/tell.rs"]
+mod tell;
+
+mod bounds;
 mod conflicts;
+#[path = "../shared/defects.rs"]
+mod defects;
 mod drift;
 mod edits;
 mod interruption;
@@ -20,8 +27,15 @@ mod lifecycle;
 mod malformed;
 #[path = "../interruption/operator.rs"]
 mod operator;
+mod percents;
 mod pods;
 mod quiet;
 mod references;
 mod rolling;
 mod support;
+mod versions;
+
+#[test]
+fn mistakes_on_purpose_are_noticed() {
+    defects::are_noticed("cluster");
+}

@@ -37,6 +37,13 @@ async fn an_object_that_cannot_be_read_harms_no_other() {
         place.service(name, json!({"taskDefinition": "shop"})).await;
         place.steady(name, 1, "shop:1").await;
     }
+    // A hundred others of another family, of which only a change is expected that is asked for.
+    place.task_definition("others", "example/others:1").await;
+    let hundred: Vec<String> = (0..100).map(|number| format!("other-{number}")).collect();
+    let spec = json!({"taskDefinition": "others"});
+    futures::future::join_all(hundred.iter().map(|name| place.service(name, spec.clone()))).await;
+    let others = hundred.iter().map(|name| place.steady(name, 1, "others:1"));
+    let others = futures::future::join_all(others).await;
 
     let crds = linkspan::api::crds();
     let of = |kind: &str| crds.iter().find(|crd| crd.spec.names.kind == kind).unwrap();
@@ -57,7 +64,7 @@ async fn an_object_that_cannot_be_read_harms_no_other() {
     .await;
     install(&place, &json!(of("Service"))).await;
 
-    // The good one goes on; so does the operator after a restart, with the bad one in its first list.
+    // The good ones go on; so does the operator after a restart, with the bad one in its first list.
     place.scale("good", 2).await;
     place.steady("good", 2, "shop:1").await;
     place.steady("bad", 1, "shop:1").await;
@@ -87,6 +94,14 @@ async fn an_object_that_cannot_be_read_harms_no_other() {
     let operator = Operator::start(&control_plane);
     place.task_definition("shop", "example/shop:2").await;
     place.steady("good", 2, "shop:2").await;
+    let now = place.api::<linkspan::api::Service>().list(&ListParams::default()).await.unwrap();
+    for before in &others {
+        let after = now.items.iter().find(|now| now.metadata.uid == before.metadata.uid).unwrap();
+        assert_eq!(json!(after), json!(before), "unaffected");
+    }
+    let rolls = hundred.iter().map(|name| place.steady(name, 1, "others:2"));
+    place.task_definition("others", "example/others:2").await;
+    futures::future::join_all(rolls).await;
 
     // The way out that the message names.
     place.delete::<ServiceDeployment>(&record).await;

@@ -9,7 +9,7 @@ use linkspan::api::TaskDefinition;
 use serde_json::{Value, json};
 
 use crate::operator::Operator;
-use crate::support::{PATIENCE, Place, control_plane_with, options, task_definition, until};
+use crate::support::{Place, control_plane_with, options, patience, task_definition, until};
 
 /// How long nothing may be written: `LINKSPAN_QUIET_SECONDS`.
 fn quiet_for() -> Duration {
@@ -110,7 +110,7 @@ async fn what_is_steady_is_left_alone_also_by_an_operator_that_starts() {
     // What was under way is written: then for two seconds nothing is.
     let mut before = written(&audit_log);
     assert!(before.len() > 100, "the audit log knows the operator: {before:?}");
-    let settled = tokio::time::timeout(PATIENCE, async {
+    let settled = tokio::time::timeout(patience(), async {
         loop {
             tokio::time::sleep(Duration::from_secs(2)).await;
             let now = written(&audit_log);

@@ -8,6 +8,7 @@ use linkspan::api::{Cause, Service, TaskDefinitionRevision};
 use linkspan::names::annotation;
 use serde_json::json;
 
+use crate::bounds::Recording;
 use crate::support::{Place, ready, status_of, until};
 
 async fn images(place: &Place, service: &Service) -> Vec<String> {
@@ -21,6 +22,7 @@ async fn a_new_revision_rolls_and_going_back_is_a_third() {
     let place = Place::new("roll").await;
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", json!({"taskDefinition": "shop", "desiredCount": 3})).await;
+    let recording = Recording::start(&place, "web").await;
     place.steady("web", 3, "shop:1").await;
     place.task_definition("shop", "example/shop:2").await;
     let service = place.steady("web", 3, "shop:2").await;
@@ -28,6 +30,7 @@ async fn a_new_revision_rolls_and_going_back_is_a_third() {
     place.task_definition("shop", "example/shop:1").await;
     let service = place.steady("web", 3, "shop:3").await;
     assert_eq!(images(&place, &service).await, ["example/shop:1"; 3]);
+    recording.end("create, roll, and roll back").await;
 
     let status = status_of(&service);
     let shown: Vec<_> = status
@@ -50,6 +53,7 @@ async fn a_roll_during_a_roll_ends_at_the_newest() {
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", json!({"taskDefinition": "shop", "desiredCount": 4})).await;
     let service = place.steady("web", 4, "shop:1").await;
+    let recording = Recording::start(&place, "web").await;
     for (image, sequence) in [("example/shop:2", 2), ("example/shop:3", 3)] {
         place.task_definition("shop", image).await;
         until("the record is there", || async {
@@ -64,6 +68,7 @@ async fn a_roll_during_a_roll_ends_at_the_newest() {
     }
     let service = place.steady("web", 4, "shop:3").await;
     assert_eq!(images(&place, &service).await, ["example/shop:3"; 4]);
+    recording.end("a roll over a roll").await;
 }
 
 #[tokio::test]
@@ -108,6 +113,7 @@ async fn counts_and_percents_change_at_once_and_roll_nothing() {
     };
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", percents(50, 150, 3)).await;
+    let recording = Recording::start(&place, "web").await;
     let service = place.steady("web", 3, "shop:1").await;
     let bounds = |deployment: &appsv1::Deployment| {
         let rolling = deployment.spec.clone()?.strategy?.rolling_update?;
@@ -125,6 +131,7 @@ async fn counts_and_percents_change_at_once_and_roll_nothing() {
     })
     .await;
     assert_eq!(place.children::<appsv1::ReplicaSet>(&service).await.len(), 1, "nothing rolled");
+    recording.end("counts and percents change").await;
 }
 
 #[tokio::test]
@@ -136,6 +143,7 @@ async fn without_room_a_deployment_is_blocked_and_says_so_until_there_is_room() 
     };
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", at(100, 1)).await;
+    let recording = Recording::start(&place, "web").await;
     place.steady("web", 1, "shop:1").await;
     place.task_definition("shop", "example/shop:2").await;
     let message = place.reason("web", "DeploymentBlocked").await;
@@ -146,6 +154,7 @@ async fn without_room_a_deployment_is_blocked_and_says_so_until_there_is_room() 
     place.service("web", at(125, 4)).await;
     let service = place.steady("web", 4, "shop:2").await;
     assert_eq!(images(&place, &service).await, ["example/shop:2"; 4]);
+    recording.end("blocked at 100/100 %, then 4 at 100/125 %").await;
 }
 
 #[tokio::test]
@@ -157,6 +166,7 @@ async fn from_no_tasks_only_the_new_revision_starts() {
     };
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", count(0)).await;
+    let recording = Recording::start(&place, "web").await;
     place.steady("web", 0, "shop:1").await;
     place.task_definition("shop", "example/shop:2").await;
     place.registered("shop-2").await;
@@ -165,6 +175,8 @@ async fn from_no_tasks_only_the_new_revision_starts() {
     let sets = place.children::<appsv1::ReplicaSet>(&service).await;
     let started = sets.iter().filter(|set| set.status.clone().unwrap_or_default().replicas > 0);
     assert_eq!(started.count(), 1);
+    let verdict = recording.end("from nothing at 100/100 %, with a new revision").await;
+    assert_eq!(verdict.most, 3);
 }
 
 #[tokio::test]

@@ -23,8 +23,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-/// How long a condition may take to come true.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a condition may take to come true: `LINKSPAN_PATIENCE_SECONDS`, else a minute.
+pub(crate) fn patience() -> Duration {
+    let seconds = std::env::var("LINKSPAN_PATIENCE_SECONDS").ok();
+    Duration::from_secs(seconds.and_then(|digits| digits.parse().ok()).unwrap_or(60))
+}
 
 /// The Kubernetes that the tests run on: `LINKSPAN_KUBERNETES`, else the newest.
 pub(crate) fn version() -> Version {
@@ -330,7 +333,7 @@ where
 {
     let mut last = String::new();
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    let found = tokio::time::timeout(PATIENCE, async {
+    let found = tokio::time::timeout(patience(), async {
         loop {
             ticks.tick().await;
             match look().await {
@@ -340,5 +343,5 @@ where
         }
     })
     .await;
-    found.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}; last seen: {last}"))
+    found.unwrap_or_else(|_| panic!("not within {:?}: {what}; last seen: {last}", patience()))
 }

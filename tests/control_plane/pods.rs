@@ -59,6 +59,7 @@ async fn annotations_and_images_make_pods_slow_or_sick() {
     };
     create("slow", "web:1", &[("ready-after", "2s")]).await;
     create("late", "web:1", &[("start-after", "2s")]).await;
+    create("slow-by-image", "sandbox.linkspan.dev/ready-after:2s", &[]).await;
     create("unready", "example.com/sandbox.linkspan.dev/never-ready:2", &[]).await;
     create("unpulled", "sandbox.linkspan.dev/pull-fails:2", &[]).await;
     create("unpulled-by-note", "web:1", &[("fails", "pull")]).await;
@@ -67,8 +68,10 @@ async fn annotations_and_images_make_pods_slow_or_sick() {
     let get = async |name: &str| pods.get(name).await.unwrap();
 
     eventually("a pod runs and is not ready yet", async || {
-        let slow = get("slow").await;
-        phase(&slow) == "Running" && !is_ready(&slow) && container(&slow).started == Some(true)
+        let slow = [get("slow").await, get("slow-by-image").await];
+        slow.iter().all(|slow| {
+            phase(slow) == "Running" && !is_ready(slow) && container(slow).started == Some(true)
+        })
     })
     .await;
     eventually("images cannot be pulled", async || {
@@ -101,7 +104,9 @@ async fn annotations_and_images_make_pods_slow_or_sick() {
     }
 
     eventually("the slow are ready", async || {
-        is_ready(&get("slow").await) && is_ready(&get("late").await)
+        is_ready(&get("slow").await)
+            && is_ready(&get("late").await)
+            && is_ready(&get("slow-by-image").await)
     })
     .await;
     for sick in ["unready", "unpulled", "crashing"] {

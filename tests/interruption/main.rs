@@ -18,6 +18,10 @@
     reason = "in a test, what must not be ends it"
 )]
 
+#[macro_use]
+#[path = "../shared/tell.rs"]
+mod tell;
+
 mod operator;
 mod proxy;
 mod scenario;
@@ -51,9 +55,9 @@ async fn killed_at_any_write_it_comes_to_the_same_end() {
     let stage = Stage { control_plane, client, witness };
 
     let undisturbed = undisturbed(&stage).await;
-    println!("undisturbed, {:.0} s: writes of each step", started.elapsed().as_secs_f64());
+    tell!("undisturbed, {:.0} s: writes of each step", started.elapsed().as_secs_f64());
     for (step, writes) in STEPS.iter().zip(&undisturbed.writes) {
-        println!("  {step}: {} ({})", writes.len(), tally(writes));
+        tell!("  {step}: {} ({})", writes.len(), tally(writes));
     }
 
     let strikes = strikes(&undisturbed);
@@ -115,11 +119,11 @@ fn report(went: &[(Strike, Result<Course, String>)], tried: usize, took: Duratio
         .filter(|(_, course)| course.as_ref().is_ok_and(|course| course.strikes == 0))
         .map(|(strike, _)| strike)
         .collect();
-    println!("points: {tried}, equal ends: {equal}, in {:.0} s", took.as_secs_f64());
-    println!("points without as many writes this time: {} {unstruck:?}", unstruck.len());
+    tell!("points: {tried}, equal ends: {equal}, in {:.0} s", took.as_secs_f64());
+    tell!("points without as many writes this time: {} {unstruck:?}", unstruck.len());
     for (strike, course) in went {
         if let (Strike::Always(side), Ok(course)) = (strike, course) {
-            println!("killed at every write, {side:?}: {} times", course.strikes);
+            tell!("killed at every write, {side:?}: {} times", course.strikes);
         }
     }
     let single = |strike: &Strike| matches!(strike, Strike::At { .. });
@@ -127,7 +131,7 @@ fn report(went: &[(Strike, Result<Course, String>)], tried: usize, took: Duratio
     let slowest = recoveries
         .filter_map(|(strike, course)| Some((course.as_ref().ok()?.recovery, strike)))
         .max();
-    println!("slowest from a kill to the end of its step: {slowest:?}");
+    tell!("slowest from a kill to the end of its step: {slowest:?}");
     let failed: Vec<String> = went
         .iter()
         .filter_map(|(strike, course)| Some((strike, course.as_ref().err()?)))

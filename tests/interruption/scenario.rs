@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::proxy::{Proxied, Strike};
 use crate::state::{counts, difference, state, text};
-use crate::support::{PATIENCE, Place};
+use crate::support::{Place, patience};
 use crate::witness::{Seen, Witness};
 
 /// What a user does, in this order, and what the user then waits for.
@@ -106,7 +106,7 @@ async fn steps(
                     differs.extend(difference(&counted, &found.1));
                     if differs.is_empty() { Ok(found) } else { Err(differs.join("\n")) }
                 };
-                stage.witness.until(&place.namespace, PATIENCE, as_expected).await
+                stage.witness.until(&place.namespace, patience(), as_expected).await
             }
         };
         let (found, counts) = end.map_err(|why| format!("after {step}: {why}"))?;
@@ -179,7 +179,7 @@ async fn quiet(
     operator: &Proxied,
     met: impl Fn(&Seen) -> Result<End, String>,
 ) -> Result<End, String> {
-    let mut end = stage.witness.until(&place.namespace, PATIENCE, &met).await?;
+    let mut end = stage.witness.until(&place.namespace, patience(), &met).await?;
     let (mut written, mut since) = (operator.written(), Instant::now());
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     while since.elapsed() < QUIET {

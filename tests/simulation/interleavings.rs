@@ -30,8 +30,11 @@ use crate::stage::{Stage, revisions, spec};
 use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
-/// Where the search of one case ends, if it has not ended by itself.
-const MOST_STATES: usize = 6_000;
+/// Where the search of one case ends, if it has not ended by itself: `LINKSPAN_STATES`.
+fn most_states() -> usize {
+    let states = std::env::var("LINKSPAN_STATES").ok();
+    states.and_then(|digits| digits.parse().ok()).unwrap_or(6_000)
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -318,6 +321,7 @@ impl Search<'_> {
 
     /// Every state that can be reached; how many, and whether that is all.
     fn explore(&mut self, start: &State) -> Result<(usize, bool), String> {
+        let most = most_states();
         let mut known = BTreeSet::from([digest(&start.numbers())]);
         let mut queue = VecDeque::from([(start.clone(), 0)]);
         let mut steps: Vec<(usize, Action)> = vec![(0, Action::Plan)];
@@ -330,7 +334,7 @@ impl Search<'_> {
                     Err(why) => return Err(self.story(start, &steps, at, Some(action), &why)),
                 };
                 idle = false;
-                if known.len() < MOST_STATES && known.insert(digest(&next.numbers())) {
+                if known.len() < most && known.insert(digest(&next.numbers())) {
                     steps.push((at, action));
                     queue.push_back((next, steps.len() - 1));
                 }
@@ -339,7 +343,7 @@ impl Search<'_> {
                 return Err(self.story(start, &steps, at, None, &why));
             }
         }
-        Ok((known.len(), known.len() < MOST_STATES))
+        Ok((known.len(), known.len() < most))
     }
 
     fn has_ended(&self, state: &State) -> Result<(), String> {
@@ -465,7 +469,7 @@ fn no_order_of_actions_breaks_a_bound_or_gets_stuck() {
     });
     let failed: Vec<String> = one.3.into_iter().chain(two.3).collect();
     let margins = one.2.with(&two.2);
-    println!(
+    tell!(
         "{} cases, {} of them to the end: {} states, {} violations in {:.1} s; misled by late \
          statuses {}",
         cases.len(),

@@ -8,11 +8,17 @@
 //! * `interleavings`: every order of actions of small rolls
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::panic, clippy::print_stdout, reason = "a test shows what it found")]
+#![allow(clippy::panic, reason = "a test shows what it found")]
+
+#[macro_use]
+#[path = "../shared/tell.rs"]
+mod tell;
 
 mod bounds;
 mod chance;
 mod cluster;
+#[path = "../shared/defects.rs"]
+mod defects;
 mod deployment;
 mod interleavings;
 mod kubelet;
@@ -22,3 +28,8 @@ mod rollouts;
 mod seeds;
 mod stage;
 mod view;
+
+#[test]
+fn mistakes_on_purpose_are_noticed() {
+    defects::are_noticed("simulation");
+}

@@ -11,6 +11,7 @@ use std::path::Path;
 use crate::bounds::{Ask, in_force};
 use crate::chance::Chance;
 use crate::cluster::Cluster;
+use crate::operator::Fault;
 use crate::stage::{Action, Deed, Stage, revisions};
 
 fn ask(desired: i32, minimum_healthy: i32, maximum: i32) -> Ask {
@@ -193,4 +194,27 @@ stories! {
     ];
     back_in_mid_roll: ask(4, 100, 150), [at(0, ask(4, 100, 150), 2), at(70, ask(4, 100, 150), 1)];
     a_revision_that_never_is_ready: ask(4, 50, 150), [at(0, ask(4, 50, 150), 2)], failing 2;
+}
+
+/// The workload is deleted between a plan and its write, which was meant for that one.
+#[test]
+fn a_write_that_comes_too_late_makes_nothing() {
+    let mut stage = Stage::new(&revisions(), "web", ask(4, 100, 200), false);
+    stage.rest(|_, _| {}).unwrap();
+    let fewer = Deed::Ask { ask: ask(2, 100, 200), revision: 1 };
+    stage.act(&Action::User(fewer)).unwrap();
+    for kind in stage.operator.behind() {
+        stage.act(&Action::Deliver(kind)).unwrap();
+    }
+    stage.act(&Action::Plan).unwrap();
+    while !stage.next_write().contains("Deployment.apps") {
+        assert!(!stage.next_write().is_empty(), "the workload is written");
+        stage.act(&Action::Write(Fault::None)).unwrap();
+    }
+    stage.act(&Action::User(Deed::DeleteChild(0))).unwrap();
+    assert!(stage.cluster.deployment.is_none());
+    stage.act(&Action::Write(Fault::None)).unwrap();
+    assert!(stage.cluster.deployment.is_none(), "made by a write that was meant for another");
+    stage.rest(|_, _| {}).unwrap();
+    assert_eq!(stage.cluster.healthy(), 2);
 }

@@ -238,7 +238,7 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
         failed.extend(also);
         (steps + more, margins.with(&others), failed)
     });
-    println!(
+    tell!(
         "{} runs, {steps} steps in {:.1} s; least healthy above the floor {}, least room below \
          the cap {}; above the cap by lag of ReplicaSets {}; misled by late statuses {}",
         runs + FOUND.len() as u64,

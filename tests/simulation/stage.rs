@@ -51,6 +51,8 @@ pub(crate) struct Stage {
     pub(crate) margins: Margins,
     /// Whether tasks may be lost by nobody's decision.
     pub(crate) losses: bool,
+    /// Whether a person has deleted a record.
+    records_deleted: bool,
     family: &'static str,
 }
 
@@ -119,7 +121,14 @@ impl Stage {
         let mut cluster = cluster(revisions, family, ask);
         cluster.events.clear();
         let operator = Operator::start(&cluster);
-        Self { cluster, operator, margins: Margins::default(), losses, family }
+        Self {
+            cluster,
+            operator,
+            margins: Margins::default(),
+            losses,
+            records_deleted: false,
+            family,
+        }
     }
 
     /// Does it, and judges it. Tells whether it changed anything.
@@ -165,7 +174,23 @@ impl Stage {
         let events = std::mem::take(&mut self.cluster.events);
         changed |= !events.is_empty();
         self.operator.follow(events);
+        if let Action::Write(_) = action {
+            self.comes_from_a_record()?;
+        }
         Ok(changed)
+    }
+
+    /// Whether the workload's template is that of a stored record; a person may have deleted it.
+    fn comes_from_a_record(&self) -> Result<(), String> {
+        let Some(deployment) = &self.cluster.deployment else { return Ok(()) };
+        let newest = self.records().filter_map(|record| record["spec"]["sequence"].as_i64()).max();
+        if newest.is_some_and(|newest| deployment.sequence > newest) && !self.records_deleted {
+            return Err(format!(
+                "a template of record {} before it is stored",
+                deployment.sequence
+            ));
+        }
+        Ok(())
     }
 
     fn user(&mut self, deed: &Deed) -> bool {
@@ -193,7 +218,9 @@ impl Stage {
                 if children.is_empty() {
                     return false;
                 }
-                cluster.delete(&children[number % children.len()]);
+                let child = &children[number % children.len()];
+                self.records_deleted |= child.kind == Kind::ServiceDeployment;
+                cluster.delete(child);
             }
             Deed::ScaleChild(replicas) => {
                 return self.edit(&json!({"spec": {"replicas": replicas}}));

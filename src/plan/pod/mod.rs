@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::task_definition::TaskDefinition;
 use crate::api::Features;
+use crate::defect::{self, Defect};
 use crate::names::annotation;
 
 /// The pod template of a service's tasks. `balanced` has the container ports that load balancers send
@@ -43,6 +44,7 @@ pub fn template(
             // A task of ECS has neither Kubernetes' identity nor its variables.
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
+            hostname: defect::is(Defect::RendersOtherwise).then(|| "otherwise".to_owned()),
             ..corev1::PodSpec::default()
         }),
     }

@@ -12,6 +12,7 @@ use super::resolve::Settings;
 use super::rollout::{Held, Step};
 use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
+use crate::defect::{self, Defect};
 use crate::names;
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
 use crate::plan::finding::Findings;
@@ -177,7 +178,7 @@ pub(super) fn report(
 }
 
 fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, plan: &mut Plan) {
-    if after == before {
+    if after == before && !defect::is(Defect::WritesWhatIsThere) {
         return;
     }
     // Counts may wait for each other; what people and scripts wait on may not.

@@ -24,6 +24,7 @@ use super::conditions::Outcome;
 use super::finding::{Findings, in_one_line};
 use super::{Moment, Plan, Rejection, Waiting, Write, diff, task_definition};
 use crate::api::{Reason, ServiceDeployment};
+use crate::defect::{self, Defect};
 use crate::world::{Object, ObjectKey, World, set};
 
 /// How long changed inputs must stay the same before a deployment starts, so that applying two
@@ -94,6 +95,11 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             if observed.newest().is_none()
                 || is_still(&start.fingerprint, STILLNESS, moment, &mut plan)
             {
+                if defect::is(Defect::ChildrenBeforeRecord)
+                    && let Ok(unstored) = serde_json::from_value(start.record.body.clone())
+                {
+                    pass.deploy(&unstored, None, &mut plan);
+                }
                 plan.writes.push(Write::Create(start.record));
                 pass.tell_of_rejection(&mut plan);
             }
@@ -190,7 +196,9 @@ impl Pass<'_> {
                 Standing::Ours(found) => {
                     // If it is another by then, that one is not written to.
                     let uid = found.pointer("/metadata/uid").cloned().unwrap_or_default();
-                    set(&mut intent.body, &["metadata", "uid"], uid);
+                    if !defect::is(Defect::NoUidPrecondition) {
+                        set(&mut intent.body, &["metadata", "uid"], uid);
+                    }
                     plan.writes.push(Write::Apply(intent));
                 }
                 Standing::Dying => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::rollout::{ReplicaSet, Seen};
 use super::tasks;
 use crate::api::{Service, ServiceDeployment};
+use crate::defect::{self, Defect};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
 use crate::names::{self, annotation, label};
 use crate::plan::age;
@@ -228,6 +229,7 @@ fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing
             }
         }
         Some((_, false)) => Standing::Foreign("has another controller".to_owned()),
+        None if defect::is(Defect::AdoptsWhatIsThere) => Standing::Ours(body()),
         None => {
             let body = body();
             // Somebody took the owner reference away. The label says whose it is, and where that

@@ -17,6 +17,7 @@ use super::{Obstacle, tasks};
 use crate::api::{
     Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
 };
+use crate::defect::{self, Defect};
 use crate::ecs::members::Input;
 use crate::names::{self, annotation, label};
 use crate::plan::conditions::time;
@@ -132,7 +133,8 @@ fn starting_inputs(spec: &Value) -> BTreeMap<String, Value> {
         .filter(|(name, value)| {
             name != "taskDefinition"
                 && !is_empty(value)
-                && Input::Service.member(name).is_some_and(|member| member.rolls)
+                && (Input::Service.member(name).is_some_and(|member| member.rolls)
+                    || (defect::is(Defect::DefaultInHash) && name == "desiredCount"))
         })
         .collect()
 }
@@ -185,6 +187,10 @@ fn selector() -> BTreeMap<String, String> {
 pub(super) fn selector_of(observed: &Observed) -> BTreeMap<String, String> {
     let mut selector = selector();
     selector.insert(label::SERVICE_UID.to_owned(), observed.uid.clone());
+    if defect::is(Defect::SelectorWithDeployment) {
+        let newest = observed.newest().map_or(1, |newest| newest.spec.sequence);
+        selector.insert(label::DEPLOYMENT.to_owned(), newest.to_string());
+    }
     selector
 }
 
@@ -204,6 +210,16 @@ fn template_labels(
         .map(|(name, value)| (name.to_owned(), value)),
     );
     labels
+}
+
+/// What a record's template would be today, which is nobody's business: for
+/// [`Defect::RendersAnew`].
+pub(super) fn rendered_anew(observed: &Observed, record: &ServiceDeployment) -> Option<Value> {
+    let Named::Revision { spec: revision, .. } = &observed.task_definition else { return None };
+    let task = resolve(&revision.spec.0, None, &mut Findings::default());
+    let ServiceDeploymentSpec { features, sequence, requested, task_definition, .. } = &record.spec;
+    let labels = template_labels(observed, task_definition, *sequence);
+    Some(json!(pod::template(&task, *features, &balanced_ports(requested), labels)))
 }
 
 /// The reference by which everything of a service goes with it.

@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
 use super::observed::{NO_PROVIDER, Observed};
-use super::record::{annotation_of, labels, owner, selector_of, template_of};
+use super::record::{annotation_of, labels, owner, rendered_anew, selector_of, template_of};
 use super::rollout::Step;
 use crate::api::ServiceDeployment;
+use crate::defect::{self, Defect};
 use crate::names::{self, annotation};
 use crate::world::Object;
 
@@ -20,6 +21,9 @@ const NO_DEADLINE: i32 = i32::MAX;
 pub(super) fn build(observed: &Observed, newest: &ServiceDeployment, step: &Step) -> Object {
     let record = observed.record(step.sequence);
     let (template, min_ready_seconds) = match record {
+        Some(record) if defect::is(Defect::RendersAnew) => {
+            (rendered_anew(observed, record).unwrap_or_default(), record.spec.min_ready_seconds)
+        }
         Some(record) => (record.spec.template.clone(), record.spec.min_ready_seconds),
         None => (
             observed.deployment().and_then(template_of).unwrap_or_default(),
