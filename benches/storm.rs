@@ -23,7 +23,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1 as appsv1;
-use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt};
 use linkspan::api::{Service, ServiceDeployment};
@@ -215,6 +217,7 @@ async fn main() {
     let writes = (operator.writes() - registered) as f64 / services as f64;
     let by_kind = operator.writes_by_kind();
     let resident = operator.resident();
+    let (processor, plans) = (operator.processor_seconds(), operator.reconciliations());
     let written = ours.written().await;
 
     let before = operator.writes();
@@ -223,6 +226,10 @@ async fn main() {
     ours.all_steady("shop:2").await;
     let rolled = started.elapsed();
     let roll_writes = (operator.writes() - before) as f64 / services as f64;
+    let mut roll_by_kind = operator.writes_by_kind();
+    for (labels, count) in &mut roll_by_kind {
+        *count -= by_kind.get(labels).unwrap_or(&0);
+    }
     drop(operator);
 
     // The bare client, in a namespace of its own, with nobody else at work.
@@ -263,7 +270,7 @@ async fn main() {
     );
     report.row(&what, "≤ 1.25", ratio, "×", ratio <= 1.25);
     report.row(
-        "writes for one roll (record, Deployment, 4 status)",
+        "writes for one roll (record, Deployment, earlier record, 4 status)",
         "≤ 7",
         roll_writes,
         "writes",
@@ -277,10 +284,16 @@ async fn main() {
         cold.as_secs_f64() <= 1.0,
     );
     report.row(&format!("resident with {services} Services"), "-", resident, "MiB", true);
+    let each = services as f64;
+    report.row("processor time to steady, each", "-", processor * 1000.0 / each, "ms", true);
+    report.row("plans to steady, each", "-", plans as f64 / each, "plans", true);
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_linkspan")).unwrap().len() as f64 / 1e6;
     report.row("binary, sandbox included", "≤ 15", binary, "MB", binary <= 15.0);
-    for line in by_kind {
-        println!("  {line}");
+    for (what, by_kind) in [("to steady", by_kind), ("the change", roll_by_kind)] {
+        println!("\nwrites, {what}:");
+        for (labels, count) in by_kind.iter().filter(|(_, count)| **count > 0) {
+            println!("  {count:>6} {labels}");
+        }
     }
     report.save("storm");
 }
@@ -325,7 +338,8 @@ async fn finish_bare(
     }
 }
 
-/// The writes of a roll: a record, the Deployment, and the statuses as before.
+/// The writes of a roll: a record, the Deployment, the statuses as before, and the end of the record
+/// before it.
 async fn roll_bare(
     storm: &Storm,
     running: &Mutex<BTreeMap<usize, String>>,
@@ -356,4 +370,14 @@ async fn roll_bare(
     })
     .await;
     finish_bare(storm, running, written, services).await;
+    // With the new one completed, the record before it goes.
+    each(services, |at| {
+        let written = &written[at % written.len()];
+        async move {
+            let record = bare(&written.record, at, "");
+            let name = record["metadata"]["name"].as_str().unwrap();
+            storm.api(&record).delete(name, &DeleteParams::background()).await.unwrap();
+        }
+    })
+    .await;
 }

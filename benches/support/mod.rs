@@ -1,5 +1,6 @@
 //! What both benchmarks need: a control plane, the operator as a process of its own, and rows.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -91,11 +92,25 @@ impl Operator {
         counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Its writes by kind and verb, as its metrics have them.
-    pub fn writes_by_kind(&self) -> Vec<String> {
+    /// Its writes by kind, verb and outcome, as its metrics have them.
+    pub fn writes_by_kind(&self) -> BTreeMap<String, u64> {
         let metrics = self.get("/metrics").unwrap_or_default();
-        let lines = metrics.lines().filter(|line| line.starts_with("linkspan_writes_total"));
-        lines.map(ToOwned::to_owned).collect()
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix("linkspan_writes_total"));
+        lines
+            .filter_map(|line| {
+                let (labels, count) = line.rsplit_once(' ')?;
+                Some((labels.to_owned(), count.parse().ok()?))
+            })
+            .collect()
+    }
+
+    /// The processor time that it has used, in seconds.
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name, which may hold anything: user and system time are fields 14 and 15.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // In ticks, of which Linux has 100 a second on every machine that this runs on.
+        fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
 
     /// Its resident memory now, in MiB.

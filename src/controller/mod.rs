@@ -17,6 +17,7 @@ mod telemetry;
 mod watch;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// How long work under way may take to end after the stop.
     pub grace: Duration,
-    /// Least time between two writes of one object's status that nobody waits for.
+    /// Least time between two writes of one object's status that nobody waits for; five times that
+    /// while more objects wait than can be worked on at once.
     pub status_interval: Duration,
 }
 
@@ -67,9 +69,17 @@ pub(crate) struct Shared {
     memory: Memory,
     metrics: Metrics,
     settings: Settings,
+    /// How many objects are worked on.
+    working: AtomicUsize,
 }
 
 impl Shared {
+    /// How long a status that nobody waits for may wait for more to be written with it.
+    fn status_interval(&self) -> Duration {
+        let busy = self.working.load(Ordering::Relaxed) >= self.settings.concurrency;
+        self.settings.status_interval * if busy { 5 } else { 1 }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, World> {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +113,7 @@ pub async fn run(
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(name)));
     let client = Client::try_from(config).context("connecting to the API server")?;
     let (requests, received) = tokio::sync::mpsc::unbounded_channel();
-    let (reports, reported) = tokio::sync::mpsc::unbounded_channel();
+    let (reports, reported) = tokio::sync::mpsc::channel(report::MOST_WAITING);
     let minor = server_minor(&client).await.context("asking the API server for its version")?;
     tracing::info!(kubernetes = format!("1.{minor}"), "connected");
     let shared = Arc::new(Shared {
@@ -114,6 +124,7 @@ pub async fn run(
         memory: Memory::default(),
         metrics: Metrics::new(),
         settings: settings.clone(),
+        working: AtomicUsize::new(0),
     });
 
     let mut tasks = JoinSet::new();

@@ -10,7 +10,7 @@ use k8s_openapi::api::events::v1 as eventsv1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::names::{FIELD_MANAGER, GROUP, sha256_hex};
 use crate::plan::Note;
@@ -19,18 +19,23 @@ use crate::world::ObjectKey;
 /// The longest note that an Event may carry, in bytes.
 const LONGEST_NOTE: usize = 1000;
 
+/// How many Events may wait: beyond that the API server is not keeping up, and they are dropped.
+/// What happened stays in the status.
+pub(super) const MOST_WAITING: usize = 4096;
+
 /// Takes notes in.
-pub(super) struct Recorder(UnboundedSender<eventsv1::Event>);
+pub(super) struct Recorder(Sender<eventsv1::Event>);
 
 impl Recorder {
-    pub(super) fn new(sender: UnboundedSender<eventsv1::Event>) -> Self {
+    pub(super) fn new(sender: Sender<eventsv1::Event>) -> Self {
         Self(sender)
     }
 
     /// Says something about an object.
     pub(super) fn say(&self, key: &ObjectKey, uid: &str, note: &Note, now: Timestamp) {
-        // With the publisher gone, the operator is stopping.
-        let _ = self.0.send(event(key, uid, note, now));
+        if self.0.try_send(event(key, uid, note, now)).is_err() {
+            tracing::debug!(object = %key, note = note.message, "an Event was dropped");
+        }
     }
 }
 
@@ -70,7 +75,7 @@ fn event(key: &ObjectKey, uid: &str, note: &Note, now: Timestamp) -> eventsv1::E
 }
 
 /// Publishes what is reported.
-pub(super) async fn publish(client: Client, mut events: UnboundedReceiver<eventsv1::Event>) {
+pub(super) async fn publish(client: Client, mut events: Receiver<eventsv1::Event>) {
     while let Some(event) = events.recv().await {
         let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
         let api: Api<eventsv1::Event> = Api::namespaced(client.clone(), namespace);

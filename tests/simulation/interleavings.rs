@@ -32,8 +32,8 @@ use crate::{deployment, kubelet, replica_set};
 const MOST_BEHIND: usize = 1;
 /// Where the search of one case ends, if it has not ended by itself: `LINKSPAN_STATES`.
 fn most_states() -> usize {
-    let states = std::env::var("LINKSPAN_STATES").ok();
-    states.and_then(|digits| digits.parse().ok()).unwrap_or(6_000)
+    let states = std::env::var_os("LINKSPAN_STATES");
+    states.and_then(|digits| digits.to_str()?.parse().ok()).unwrap_or(6_000)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
