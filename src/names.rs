@@ -49,6 +49,9 @@ pub mod annotation {
     pub const FORCE_NEW_DEPLOYMENT: &str = "ecs.linkspan.dev/force-new-deployment";
     /// On a pod template: ECS container names by their Kubernetes names, as JSON, where they differ.
     pub const CONTAINER_NAMES: &str = "ecs.linkspan.dev/container-names";
+    /// Start of a pod template's annotations with Docker labels, as JSON; the container's Kubernetes
+    /// name follows.
+    pub const DOCKER_LABELS: &str = "docker-labels.ecs.linkspan.dev/";
     /// On anything made for a service: its ECS name where a label cannot hold it.
     pub const SERVICE_NAME: &str = "ecs.linkspan.dev/service-name";
 }

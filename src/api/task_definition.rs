@@ -45,6 +45,22 @@ fn kubernetes() -> Value {
                     IfNotPresent for digests, as ECS does).",
             }),
         ),
+        (
+            "allowUnsafeSysctls",
+            json!({
+                "type": "boolean", "nullable": true,
+                "description": "Whether systemControls are set that each kubelet must allow by name \
+                    (default false).",
+            }),
+        ),
+        (
+            "devices",
+            json!({
+                "type": "object", "nullable": true, "additionalProperties": {"type": "string"},
+                "description": "The device plugin's resource for a device of linuxParameters, by \
+                    the device's path on the node.",
+            }),
+        ),
     ])
 }
 

@@ -10,12 +10,13 @@ use crate::names::{annotation, sha256_hex};
 
 /// The keys by which server-side apply tells the elements of Kubernetes' lists apart.
 const LIST_KEYS: &[&[&str]] = &[
+    // Before the name: a container may mount one volume at several paths.
+    &["mountPath"],
     &["name"],
     &["type"],
     &["uid"],
     &["containerPort", "protocol"],
     &["port", "protocol"],
-    &["mountPath"],
     &["ip"],
     &["topologyKey", "whenUnsatisfiable"],
 ];
@@ -161,6 +162,18 @@ mod tests {
         ] {
             assert!(!is_met(&intent, &observed), "{intent} {observed}");
         }
+    }
+
+    #[test]
+    fn one_volume_at_two_paths_is_two_mounts() {
+        let mounts = json!({"volumeMounts": [
+            {"name": "a", "mountPath": "/a"}, {"name": "a", "mountPath": "/b", "readOnly": true},
+        ]});
+        assert!(is_met(&mounts, &mounts));
+        let writable = json!({"volumeMounts": [
+            {"name": "a", "mountPath": "/a"}, {"name": "a", "mountPath": "/b"},
+        ]});
+        assert!(!is_met(&mounts, &writable));
     }
 
     #[test]

@@ -6,9 +6,49 @@ use super::row::Shape::{Boolean, Integer, Integers, Object, Objects, String, Str
 use super::row::Verdict::{Approximated, Honoured, NotYet};
 use super::row::{Member, Verdict, row};
 
-/// A port of the node itself.
-const HOST_PORT: Verdict =
-    Approximated("a host port is not opened; the port is reached through the corev1 Service");
+/// Swap.
+const SWAP: Verdict = Approximated("swap is a setting of the node, not of a container");
+
+/// What may be done with a device.
+const DEVICE_RIGHTS: Verdict =
+    Approximated("a device comes with the rights its device plugin gives, or with all");
+
+/// Names of other containers.
+const LINKS: Verdict = Approximated(
+    "the containers of a task share one network: the names lead to 127.0.0.1, and Docker's \
+     variables of a link are not set",
+);
+
+/// Labels on a container.
+const LABELS: Verdict = Approximated(
+    "kept as JSON in an annotation of the pod; what reads the labels of Docker's containers does \
+     not see them",
+);
+
+/// A container without a network.
+const NO_NETWORK: Verdict =
+    Approximated("a pod still has a network; deny its traffic by a NetworkPolicy");
+
+/// How long a dependency may take.
+const START_TIMEOUT: Verdict =
+    Approximated("a dependency that takes longer is waited for, and its task is not given up");
+
+/// Mounts of another container.
+const VOLUMES_FROM: Verdict = Approximated(
+    "the other container's mount points are taken over; a volume that only its image declares is not",
+);
+
+/// A part of a GPU.
+const SHARED_GPU: Verdict = Approximated(
+    "one nvidia.com/gpu.shared is asked for, which NVIDIA's device plugin offers where it shares by \
+     MPS; CUDA's variables bound the container's part",
+);
+
+/// Limits per process.
+const LIMITS: Verdict = Approximated(
+    "set on nodes that run containerd's plugin ulimit-adjuster, for which they stand in an \
+     annotation of the pod; elsewhere the runtime's own hold",
+);
 
 /// The members of a container definition.
 pub(super) const CONTAINER: &[Member] = &[
@@ -58,7 +98,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].links",
         Strings,
-        NotYet,
+        LINKS,
         "Other containers reachable by name, as `name` or `name:alias`; network mode bridge only.",
     ),
     row(
@@ -76,7 +116,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].portMappings[].hostPort",
         Integer,
-        HOST_PORT,
+        Honoured,
         "Port on the node; with awsvpc or host absent or equal to containerPort, in bridge 0 is \
          dynamic.",
     ),
@@ -101,7 +141,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].portMappings[].containerPortRange",
         String,
-        NotYet,
+        Honoured,
         "Range of ports as `first-last`, in place of containerPort; up to 100 ranges.",
     ),
     row(
@@ -167,137 +207,142 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].mountPoints",
         Objects,
-        NotYet,
+        Honoured,
         "Volumes of the task that the container sees.",
     ),
     row(
         "containerDefinitions[].mountPoints[].sourceVolume",
         String,
-        NotYet,
+        Honoured,
         "Name of a volume of the task definition.",
     ),
     row(
         "containerDefinitions[].mountPoints[].containerPath",
         String,
-        NotYet,
+        Honoured,
         "Path at which it appears in the container.",
     ),
     row(
         "containerDefinitions[].mountPoints[].readOnly",
         Boolean,
-        NotYet,
+        Honoured,
         "Whether writing is forbidden (default false).",
     ),
     row(
         "containerDefinitions[].volumesFrom",
         Objects,
-        NotYet,
+        VOLUMES_FROM,
         "Takes over all mounts of another container.",
     ),
     row(
         "containerDefinitions[].volumesFrom[].sourceContainer",
         String,
-        NotYet,
+        VOLUMES_FROM,
         "Name of that container, in the same task.",
     ),
     row(
         "containerDefinitions[].volumesFrom[].readOnly",
         Boolean,
-        NotYet,
+        VOLUMES_FROM,
         "Whether writing is forbidden (default false).",
     ),
     row(
         "containerDefinitions[].linuxParameters",
         Object,
-        NotYet,
+        Honoured,
         "Settings that only Linux containers have.",
     ),
     row(
         "containerDefinitions[].linuxParameters.capabilities",
         Object,
-        NotYet,
+        Honoured,
         "Kernel capabilities on top of, or taken from, the runtime's default set.",
     ),
     row(
         "containerDefinitions[].linuxParameters.capabilities.add",
         Strings,
-        NotYet,
+        Honoured,
         "Capabilities to add, without `CAP_`, or ALL; Fargate allows SYS_PTRACE only.",
     ),
     row(
         "containerDefinitions[].linuxParameters.capabilities.drop",
         Strings,
-        NotYet,
+        Honoured,
         "Capabilities to take away, without `CAP_`, or ALL.",
     ),
     row(
         "containerDefinitions[].linuxParameters.devices",
         Objects,
-        NotYet,
+        Honoured,
         "Devices of the node handed to the container.",
     ),
     row(
         "containerDefinitions[].linuxParameters.devices[].hostPath",
         String,
-        NotYet,
+        Honoured,
         "Path of the device on the node.",
     )
     .required(),
     row(
         "containerDefinitions[].linuxParameters.devices[].containerPath",
         String,
-        NotYet,
+        Honoured,
         "Path in the container (default: the same path).",
     ),
     row(
         "containerDefinitions[].linuxParameters.devices[].permissions",
         Strings,
-        NotYet,
+        DEVICE_RIGHTS,
         "Any of read, write and mknod (default all three).",
     ),
     row(
         "containerDefinitions[].linuxParameters.initProcessEnabled",
         Boolean,
-        NotYet,
+        Honoured,
         "Runs a small init as process 1 that passes on signals and reaps children.",
     ),
     row(
         "containerDefinitions[].linuxParameters.sharedMemorySize",
         Integer,
-        NotYet,
+        Honoured,
         "Size of /dev/shm in MiB (default 64).",
     ),
-    row("containerDefinitions[].linuxParameters.tmpfs", Objects, NotYet, "File systems in memory."),
+    row(
+        "containerDefinitions[].linuxParameters.tmpfs",
+        Objects,
+        Honoured,
+        "File systems in memory.",
+    ),
     row(
         "containerDefinitions[].linuxParameters.tmpfs[].containerPath",
         String,
-        NotYet,
+        Honoured,
         "Path at which it is mounted.",
     )
     .required(),
     row(
         "containerDefinitions[].linuxParameters.tmpfs[].size",
         Integer,
-        NotYet,
+        Honoured,
         "Largest size in MiB.",
     )
     .required(),
     row(
         "containerDefinitions[].linuxParameters.tmpfs[].mountOptions",
         Strings,
-        NotYet,
+        Honoured,
         "Mount options, e.g. ro or noexec.",
     ),
     row(
         "containerDefinitions[].linuxParameters.maxSwap",
         Integer,
-        NotYet,
+        SWAP,
         "Swap the container may use, in MiB; 0 means none.",
     ),
     row(
         "containerDefinitions[].linuxParameters.swappiness",
         Integer,
-        NotYet,
+        SWAP,
         "Eagerness to swap, 0 to 100 (default 60); only together with maxSwap.",
     ),
     row(
@@ -323,33 +368,33 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].dependsOn",
         Objects,
-        NotYet,
+        Honoured,
         "Containers that must have come so far before this one starts; no cycles.",
     ),
     row(
         "containerDefinitions[].dependsOn[].containerName",
         String,
-        NotYet,
+        Honoured,
         "Name of the container waited for.",
     )
     .required(),
     row(
         "containerDefinitions[].dependsOn[].condition",
         String,
-        NotYet,
+        Honoured,
         "START, COMPLETE (ended), SUCCESS (ended with 0) or HEALTHY.",
     )
     .required(),
     row(
         "containerDefinitions[].startTimeout",
         Integer,
-        NotYet,
+        START_TIMEOUT,
         "Seconds a dependency may take to reach its condition; on Fargate 2 to 120.",
     ),
     row(
         "containerDefinitions[].stopTimeout",
         Integer,
-        NotYet,
+        Honoured,
         "Seconds between the stop signal and the kill (default 30); on Fargate 2 to 120.",
     ),
     row(
@@ -361,13 +406,13 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].hostname",
         String,
-        NotYet,
+        Honoured,
         "Host name seen inside the container; not with awsvpc.",
     ),
     row(
         "containerDefinitions[].user",
         String,
-        NotYet,
+        Honoured,
         "User to run as: `user`, `uid`, or either with `:group` or `:gid`.",
     ),
     row(
@@ -379,13 +424,13 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].disableNetworking",
         Boolean,
-        NotYet,
+        NO_NETWORK,
         "Leaves the container without a network (default false).",
     ),
     row(
         "containerDefinitions[].privileged",
         Boolean,
-        NotYet,
+        Honoured,
         "Gives the container the rights of root on the node (default false).",
     ),
     row(
@@ -394,27 +439,32 @@ pub(super) const CONTAINER: &[Member] = &[
         Honoured,
         "Makes the container's root file system read-only (default false).",
     ),
-    row("containerDefinitions[].dnsServers", Strings, NotYet, "Addresses of name servers to ask."),
+    row(
+        "containerDefinitions[].dnsServers",
+        Strings,
+        Honoured,
+        "Addresses of name servers to ask.",
+    ),
     row(
         "containerDefinitions[].dnsSearchDomains",
         Strings,
-        NotYet,
+        Honoured,
         "Domains tried for short host names.",
     ),
     row(
         "containerDefinitions[].extraHosts",
         Objects,
-        NotYet,
+        Honoured,
         "Extra lines of /etc/hosts; not with awsvpc.",
     ),
-    row("containerDefinitions[].extraHosts[].hostname", String, NotYet, "Host name of the line.")
+    row("containerDefinitions[].extraHosts[].hostname", String, Honoured, "Host name of the line.")
         .required(),
-    row("containerDefinitions[].extraHosts[].ipAddress", String, NotYet, "Address of the line.")
+    row("containerDefinitions[].extraHosts[].ipAddress", String, Honoured, "Address of the line.")
         .required(),
     row(
         "containerDefinitions[].dockerSecurityOptions",
         Strings,
-        NotYet,
+        Honoured,
         "no-new-privileges, apparmor:PROFILE, label:VALUE or credentialspec:PATH.",
     ),
     row(
@@ -429,17 +479,17 @@ pub(super) const CONTAINER: &[Member] = &[
         Honoured,
         "Gives the container a terminal (default false).",
     ),
-    row("containerDefinitions[].dockerLabels", StringMap, NotYet, "Labels on the container."),
+    row("containerDefinitions[].dockerLabels", StringMap, LABELS, "Labels on the container."),
     row(
         "containerDefinitions[].ulimits",
         Objects,
-        NotYet,
+        LIMITS,
         "Limits per process, over the runtime's defaults.",
     ),
     row(
         "containerDefinitions[].ulimits[].name",
         String,
-        NotYet,
+        LIMITS,
         "core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, \
          rttime, sigpending or stack.",
     )
@@ -447,14 +497,14 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].ulimits[].softLimit",
         Integer,
-        NotYet,
+        LIMITS,
         "Limit in force; at most hardLimit.",
     )
     .required(),
     row(
         "containerDefinitions[].ulimits[].hardLimit",
         Integer,
-        NotYet,
+        LIMITS,
         "Limit up to which the process may raise its own.",
     )
     .required(),
@@ -534,56 +584,61 @@ pub(super) const CONTAINER: &[Member] = &[
         Honoured,
         "Seconds at the start in which failures do not count, 0 to 300 (default 0).",
     ),
-    row("containerDefinitions[].systemControls", Objects, NotYet, "Kernel parameters of the task."),
+    row(
+        "containerDefinitions[].systemControls",
+        Objects,
+        Honoured,
+        "Kernel parameters of the task.",
+    ),
     row(
         "containerDefinitions[].systemControls[].namespace",
         String,
-        NotYet,
+        Honoured,
         "Parameter name: `net.*`, or one of those of System V and POSIX IPC.",
     ),
-    row("containerDefinitions[].systemControls[].value", String, NotYet, "Value to set."),
+    row("containerDefinitions[].systemControls[].value", String, Honoured, "Value to set."),
     row(
         "containerDefinitions[].resourceRequirements",
         Objects,
-        NotYet,
+        Honoured,
         "Devices that the container needs.",
     ),
     row(
         "containerDefinitions[].resourceRequirements[].value",
         String,
-        NotYet,
+        Honoured,
         "GPU: a count, or ALL; NeuronDevice: ALL.",
     ),
     row(
         "containerDefinitions[].resourceRequirements[].type",
         String,
-        NotYet,
+        Honoured,
         "GPU, NeuronDevice, or InferenceAccelerator (which has ended).",
     )
     .required(),
     row(
         "containerDefinitions[].resourceRequirements[].sharingStrategy",
         Object,
-        NotYet,
+        SHARED_GPU,
         "How a GPU is shared with others, in place of a count.",
     ),
     row(
         "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps",
         Object,
-        NotYet,
+        SHARED_GPU,
         "Sharing by NVIDIA's Multi-Process Service.",
     ),
     row(
         "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps.memory",
         Integer,
-        NotYet,
+        SHARED_GPU,
         "GPU memory the container may pin, in MiB, at least 1.",
     )
     .required(),
     row(
         "containerDefinitions[].resourceRequirements[].sharingStrategy.nvidiaMps.maxComputePercent",
         Integer,
-        NotYet,
+        SHARED_GPU,
         "Share of the GPU's threads it may use, in percent, 1 to 100.",
     ),
     row(

@@ -3,7 +3,7 @@
 //! The input of `RegisterTaskDefinition`; the rows of `containerDefinitions[]` are in `container`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
+use super::row::Verdict::{Honoured, NotYet, Recorded, Refused};
 use super::row::{Member, Verdict, row};
 
 /// The path of a member of a Windows file share.
@@ -12,10 +12,6 @@ macro_rules! fsx {
         concat!("volumes[].fsxWindowsFileServerVolumeConfiguration.", $rest)
     };
 }
-
-/// The network a task gets, whatever the mode.
-const NETWORK_MODE: Verdict =
-    Approximated("every mode runs as a pod with an address of its own, as awsvpc does");
 
 /// The proxy of a mesh that is no more.
 const APP_MESH: Verdict = Refused("App Mesh has ended; use a mesh's own annotations");
@@ -45,7 +41,7 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
         Recorded,
         "IAM role by which AWS pulls images and reads secrets; the kubelet does that here.",
     ),
-    row("networkMode", String, NETWORK_MODE, "bridge, host, awsvpc or none (default bridge)."),
+    row("networkMode", String, Honoured, "bridge, host, awsvpc or none (default bridge)."),
     row(
         "containerDefinitions",
         Objects,
@@ -56,44 +52,49 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "volumes",
         Objects,
-        NotYet,
+        Honoured,
         "Volumes that containers can mount; each has one source, or none for an empty one.",
     ),
     row(
         "volumes[].name",
         String,
-        NotYet,
+        Honoured,
         "Volume name: up to 255 letters, digits, hyphens and underscores.",
     ),
     row(
         "volumes[].host",
         Object,
-        NotYet,
+        Honoured,
         "A directory of the node; empty means a fresh directory that goes with the task.",
     ),
     row(
         "volumes[].host.sourcePath",
         String,
-        NotYet,
+        Honoured,
         "Path on the node, made if absent; not on Fargate.",
     ),
-    row("volumes[].dockerVolumeConfiguration", Object, NotYet, "A Docker volume; not on Fargate."),
+    row(
+        "volumes[].dockerVolumeConfiguration",
+        Object,
+        Honoured,
+        "A Docker volume; not on Fargate.",
+    ),
     row(
         "volumes[].dockerVolumeConfiguration.scope",
         String,
-        NotYet,
+        Honoured,
         "task (default; goes with the task) or shared (stays on the node).",
     ),
     row(
         "volumes[].dockerVolumeConfiguration.autoprovision",
         Boolean,
-        NotYet,
+        Honoured,
         "Makes a shared volume that does not exist yet (default false).",
     ),
     row(
         "volumes[].dockerVolumeConfiguration.driver",
         String,
-        NotYet,
+        Honoured,
         "Volume driver (default local).",
     ),
     row(
@@ -102,7 +103,7 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
         NotYet,
         "Options of the driver.",
     ),
-    row("volumes[].dockerVolumeConfiguration.labels", StringMap, NotYet, "Labels on the volume."),
+    row("volumes[].dockerVolumeConfiguration.labels", StringMap, Recorded, "Labels on the volume."),
     row("volumes[].efsVolumeConfiguration", Object, NotYet, "An Elastic File System."),
     row("volumes[].efsVolumeConfiguration.fileSystemId", String, NotYet, "ID of the file system.")
         .required(),
@@ -239,14 +240,14 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "pidMode",
         String,
-        NotYet,
+        Honoured,
         "Processes seen: host (all of the node) or task (all containers); default: the \
          container's own.",
     ),
     row(
         "ipcMode",
         String,
-        NotYet,
+        Honoured,
         "Shared memory and semaphores: host, task or none; default: the runtime's choice.",
     ),
     row("proxyConfiguration", Object, APP_MESH, "App Mesh proxy of the task."),
@@ -276,11 +277,11 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     .required(),
     row("inferenceAccelerators[].deviceType", String, ELASTIC_INFERENCE, "Kind of device.")
         .required(),
-    row("ephemeralStorage", Object, NotYet, "Disk space of the task on Fargate."),
+    row("ephemeralStorage", Object, Honoured, "Disk space of the task on Fargate."),
     row(
         "ephemeralStorage.sizeInGiB",
         Integer,
-        NotYet,
+        Honoured,
         "Size in GiB, 21 to 200 (20 when ephemeralStorage is absent).",
     )
     .required(),

@@ -3,9 +3,10 @@
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::{security, volumes};
 use crate::api::Features;
 use crate::names::{dns_label, hash8};
-use crate::plan::task_definition::{Container, HealthCheck, Port, TaskDefinition};
+use crate::plan::task_definition::{Container, HealthCheck, Port, Role, TaskDefinition, shell};
 
 pub(super) fn build(
     task: &TaskDefinition,
@@ -14,14 +15,17 @@ pub(super) fn build(
     features: Features,
     balanced: &[(String, i32)],
 ) -> corev1::Container {
-    let check = container.health_check.as_ref();
-    let target = balanced.iter().find(|(name, _)| *name == container.name).map(|(_, port)| *port);
+    let ends = matches!(container.role, Role::Ends { .. });
+    // What ends before others start has no health to look at.
+    let check = container.health_check.as_ref().filter(|_| !ends);
+    let target = balanced.iter().find(|(name, _)| *name == container.name && !ends);
+    let target = target.map(|(_, port)| *port);
     let (restart_policy, restart_policy_rules) = restart(task, container, features);
     corev1::Container {
         name: container.dns_name.clone(),
         image: Some(container.image.clone()),
         image_pull_policy: Some(pull_policy(task, container)),
-        command: container.entry_point.as_deref().map(literal),
+        command: command(container),
         args: container.command.as_deref().map(literal),
         working_dir: container.working_directory.clone(),
         env: environment(container),
@@ -29,28 +33,62 @@ pub(super) fn build(
         resources,
         restart_policy,
         restart_policy_rules,
-        // ECS grants the start period once, until the first success.
-        startup_probe: check.filter(|check| check.start_period > 0).map(|check| {
-            let ignored = (check.start_period - 1) / check.interval;
-            corev1::Probe {
-                failure_threshold: Some(ignored + check.retries),
-                initial_delay_seconds: Some(check.interval),
-                ..probe(check)
-            }
-        }),
+        startup_probe: check.and_then(|check| startup_probe(container.role, check)),
         readiness_probe: check.map(probe).or_else(|| target.map(connects)),
         // Only an essential container's health is the task's.
         liveness_probe: check.filter(|_| container.essential).map(|check| corev1::Probe {
-            initial_delay_seconds: Some(check.interval),
+            initial_delay_seconds: Some(liveness_delay(container.role, check)),
             ..probe(check)
         }),
-        security_context: container.readonly_root_filesystem.then(|| corev1::SecurityContext {
-            read_only_root_filesystem: Some(true),
-            ..corev1::SecurityContext::default()
-        }),
+        volume_mounts: volumes::mounts(container),
+        security_context: security::container(container),
         stdin: container.interactive.then_some(true),
         tty: container.pseudo_terminal.then_some(true),
         ..corev1::Container::default()
+    }
+}
+
+/// The program and its first arguments. Where others wait until it has ended, however that was, its
+/// own shell runs it and forgets its exit code.
+fn command(container: &Container) -> Option<Vec<String>> {
+    let entry_point = container.entry_point.as_deref().map(literal)?;
+    match (container.role, shell(container)) {
+        (Role::Ends { any_exit: true }, Some(shell)) => {
+            let runs = [shell, "-c", "\"$@\"; exit 0", "sh"].map(ToOwned::to_owned);
+            Some(runs.into_iter().chain(entry_point).collect())
+        }
+        _ => Some(entry_point),
+    }
+}
+
+/// Checks that were due in the start period, and so do not count.
+fn ignored(check: &HealthCheck) -> i32 {
+    if check.start_period > 0 { (check.start_period - 1) / check.interval } else { 0 }
+}
+
+/// The start period as a probe: ECS grants it once, until the first success.
+///
+/// A sidecar counts as started when this probe succeeds: so it has one where others wait for its
+/// health, and none where they wait for its start only.
+fn startup_probe(role: Role, check: &HealthCheck) -> Option<corev1::Probe> {
+    let wanted = match role {
+        Role::Main => check.start_period > 0,
+        Role::Sidecar { awaited } => awaited,
+        Role::Ends { .. } => false,
+    };
+    wanted.then(|| corev1::Probe {
+        failure_threshold: Some(ignored(check) + check.retries),
+        initial_delay_seconds: Some(check.interval),
+        ..probe(check)
+    })
+}
+
+/// When the first failure may count: one interval after the start, and where no startup probe
+/// grants the start period, not within that.
+fn liveness_delay(role: Role, check: &HealthCheck) -> i32 {
+    match role {
+        Role::Sidecar { awaited: false } => check.interval * (1 + ignored(check)),
+        Role::Main | Role::Sidecar { .. } | Role::Ends { .. } => check.interval,
     }
 }
 
@@ -97,6 +135,7 @@ fn ports(container: &Container) -> Option<Vec<corev1::ContainerPort>> {
             container_port: port.container_port,
             protocol: Some(protocol(port).to_owned()),
             name: port.name.as_deref().map(port_name),
+            host_port: port.host_port,
             ..corev1::ContainerPort::default()
         })
         .collect();
@@ -164,14 +203,19 @@ fn restart(
     container: &Container,
     features: Features,
 ) -> (Option<String>, Option<Vec<corev1::ContainerRestartRule>>) {
-    if task.containers.len() == 1 {
+    let always = matches!(container.role, Role::Sidecar { .. }).then(|| "Always".to_owned());
+    if task.containers.len() == 1 || matches!(container.role, Role::Ends { .. }) {
         return (None, None);
     }
     if !container.essential {
-        return (features.container_restart_policy().then(|| "Never".to_owned()), None);
+        let is_main = |other: &&Container| other.role == Role::Main && other.essential;
+        // A pod whose main containers have all ended is over, whatever its sidecars do.
+        let may_end = task.containers.iter().any(|other| is_main(&other));
+        let never = features.container_restart_policy() && may_end;
+        return (always.or_else(|| never.then(|| "Never".to_owned())), None);
     }
     if !features.restart_all_containers {
-        return (None, None);
+        return (always, None);
     }
     // Exit code 0, and every other: together, any.
     let rule = |operator: &str| corev1::ContainerRestartRule {

@@ -3,18 +3,21 @@
 //! Cannot fail: everything that could be wrong was refused before. The same resolved task
 //! definition and the same features always give the same bytes.
 
+mod annotations;
 mod container;
+mod network;
 mod resources;
+mod security;
+mod volumes;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::task_definition::TaskDefinition;
+use super::task_definition::{Namespace, NetworkMode, Role, STOP_TIMEOUT, TaskDefinition};
 use crate::api::Features;
 use crate::defect::{self, Defect};
-use crate::names::annotation;
 
 /// The pod template of a service's tasks. `balanced` has the container ports that load balancers send
 /// traffic to.
@@ -25,53 +28,63 @@ pub fn template(
     labels: BTreeMap<String, String>,
 ) -> corev1::PodTemplateSpec {
     let sizes = resources::distribute(task, features);
-    let containers = task
-        .containers
-        .iter()
-        .zip(sizes.containers)
-        .map(|(container, size)| container::build(task, container, size, features, balanced))
-        .collect();
+    let mut init_containers = Vec::new();
+    let mut containers = Vec::new();
+    for at in &task.start_order {
+        let Some(container) = task.containers.get(*at) else { continue };
+        let size = sizes.containers.get(*at).cloned().flatten();
+        let built = container::build(task, container, size, features, balanced);
+        match container.role {
+            Role::Main => containers.push(built),
+            Role::Sidecar { .. } | Role::Ends { .. } => init_containers.push(built),
+        }
+    }
     corev1::PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
-            annotations: container_names(task),
+            annotations: annotations::annotations(task),
             ..ObjectMeta::default()
         }),
         spec: Some(corev1::PodSpec {
+            init_containers: (!init_containers.is_empty()).then_some(init_containers),
             containers,
             resources: sizes.pod,
+            volumes: volumes::volumes(task),
             node_selector: node_selector(task),
+            host_network: (task.network_mode == NetworkMode::Host).then_some(true),
+            share_process_namespace: (task.processes == Namespace::Task).then_some(true),
+            host_pid: (task.processes == Namespace::Host).then_some(true),
+            host_ipc: (task.ipc == Namespace::Host).then_some(true),
+            security_context: security::pod(task),
+            dns_policy: network::dns_policy(task),
+            dns_config: network::dns_config(task),
+            host_aliases: network::host_aliases(task),
+            termination_grace_period_seconds: Some(task.grace_period)
+                .filter(|seconds| *seconds != STOP_TIMEOUT),
             // A task of ECS has neither Kubernetes' identity nor its variables.
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
-            hostname: defect::is(Defect::RendersOtherwise).then(|| "otherwise".to_owned()),
+            hostname: hostname(task),
             ..corev1::PodSpec::default()
         }),
     }
 }
 
-fn node_selector(task: &TaskDefinition) -> Option<BTreeMap<String, String>> {
-    let wanted: BTreeMap<String, String> =
-        [("kubernetes.io/os", task.operating_system), ("kubernetes.io/arch", task.architecture)]
-            .into_iter()
-            .filter_map(|(label, value)| Some((label.to_owned(), value?.to_owned())))
-            .collect();
-    (!wanted.is_empty()).then_some(wanted)
+fn hostname(task: &TaskDefinition) -> Option<String> {
+    let otherwise = defect::is(Defect::RendersOtherwise).then(|| "otherwise".to_owned());
+    otherwise.or_else(|| task.names.hostname.clone())
 }
 
-/// ECS's container names where Kubernetes has to write them differently.
-fn container_names(task: &TaskDefinition) -> Option<BTreeMap<String, String>> {
-    let renamed: BTreeMap<&str, &str> = task
-        .containers
-        .iter()
-        .filter(|container| container.name != container.dns_name)
-        .map(|container| (container.dns_name.as_str(), container.name.as_str()))
-        .collect();
-    if renamed.is_empty() {
-        return None;
-    }
-    let json = serde_json::to_string(&renamed).unwrap_or_default();
-    Some(BTreeMap::from([(annotation::CONTAINER_NAMES.to_owned(), json)]))
+fn node_selector(task: &TaskDefinition) -> Option<BTreeMap<String, String>> {
+    let wanted: BTreeMap<String, String> = [
+        ("kubernetes.io/os", task.operating_system),
+        ("kubernetes.io/arch", task.architecture),
+        ("node.kubernetes.io/windows-build", task.windows_build),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some((label.to_owned(), value?.to_owned())))
+    .collect();
+    (!wanted.is_empty()).then_some(wanted)
 }
 
 #[cfg(test)]

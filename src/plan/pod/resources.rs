@@ -14,6 +14,9 @@ use crate::api::Features;
 use crate::ecs::cpu_memory::{cpu_quantity, memory_quantity, millicores};
 use crate::plan::task_definition::{Container, TaskDefinition};
 
+/// What Kubernetes calls the disk space that goes with a pod.
+const DISK: &str = "ephemeral-storage";
+
 /// The resources of a pod and of each of its containers.
 pub(super) struct Distribution {
     pub(super) pod: Option<corev1::ResourceRequirements>,
@@ -52,7 +55,22 @@ pub(super) fn distribute(task: &TaskDefinition, features: Features) -> Distribut
         spread(&mut shares, task, cpu);
         None
     };
-    Distribution { pod, containers: shares.into_iter().map(requirements).collect() }
+    let containers = shares.into_iter().zip(&task.containers);
+    let mut containers: Vec<_> =
+        containers.map(|(share, container)| with_devices(requirements(share), container)).collect();
+    // The kubelet counts what a pod writes against the sum of its containers' limits.
+    let first = task.containers.iter().position(|container| container.essential);
+    if let Some(storage) = task.ephemeral_storage
+        && let Some(resources) = first.and_then(|at| containers.get_mut(at))
+    {
+        let resources = resources.get_or_insert_default();
+        let size = Quantity(format!("{}Gi", storage.size));
+        // Without a request, the limit would be one.
+        let request = if storage.reserved { size.clone() } else { Quantity("0".to_owned()) };
+        resources.limits.get_or_insert_default().insert(DISK.to_owned(), size);
+        resources.requests.get_or_insert_default().insert(DISK.to_owned(), request);
+    }
+    Distribution { pod, containers }
 }
 
 fn own_share(container: &Container) -> Share {
@@ -116,6 +134,22 @@ fn receiver<'a>(
         .position(|(at, share)| essential(at) && reserves_nothing(share))
         .or_else(|| (0..shares.len()).find(|at| essential(*at)))?;
     shares.get_mut(at)
+}
+
+/// Devices are asked for as limits; what is requested follows from that.
+fn with_devices(
+    requirements: Option<corev1::ResourceRequirements>,
+    container: &Container,
+) -> Option<corev1::ResourceRequirements> {
+    if container.devices.is_empty() {
+        return requirements;
+    }
+    let mut requirements = requirements.unwrap_or_default();
+    let limits = requirements.limits.get_or_insert_default();
+    for (resource, count) in &container.devices {
+        limits.insert(resource.clone(), Quantity(count.to_string()));
+    }
+    Some(requirements)
 }
 
 fn requirements(share: Share) -> Option<corev1::ResourceRequirements> {

@@ -1,9 +1,15 @@
 //! The worked examples of what a task becomes as a pod.
 
+mod linux;
+mod network;
+mod order;
+mod volumes;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::finding::Findings;
+use crate::names::annotation;
+use crate::plan::finding::{Findings, Level};
 use crate::plan::task_definition::resolve;
 
 const NEWEST: Features = Features { kubernetes_minor: 36, restart_all_containers: true };
@@ -15,6 +21,15 @@ fn pod(spec: &Value, features: Features) -> Value {
     let task = resolve(spec, Some("family"), &mut findings);
     assert!(!findings.any_refused(), "{findings:?}");
     json!(template(&task, features, &[], BTreeMap::new()))["spec"].clone()
+}
+
+/// What is said to differ in a task definition in which nothing is refused, by its place.
+fn differing(spec: &Value) -> Vec<String> {
+    let mut findings = Findings::default();
+    resolve(spec, Some("family"), &mut findings);
+    assert!(!findings.any_refused(), "{findings:?}");
+    let differs = findings.0.iter().filter(|finding| finding.level == Level::Differs);
+    differs.map(|finding| finding.path.replace("containerDefinitions", "c")).collect()
 }
 
 /// What is refused of a task definition.
@@ -31,6 +46,13 @@ fn one(members: &Value) -> Value {
         container[name] = value.clone();
     }
     json!({"containerDefinitions": [container]})
+}
+
+/// A task definition of one container with these members, which may run on Fargate.
+fn one_on_fargate(members: &Value) -> Value {
+    let mut spec = fargate("256", "512");
+    spec["containerDefinitions"] = one(members)["containerDefinitions"].clone();
+    spec
 }
 
 fn fargate(cpu: &str, memory: &str) -> Value {
@@ -79,10 +101,17 @@ fn the_tasks_size_is_the_pods_where_the_cluster_has_that() {
     let size = json!({"cpu": "500m", "memory": "1Gi"});
     let newest = pod(&spec, NEWEST);
     assert_eq!(newest["resources"], json!({"requests": size, "limits": size}));
-    assert_eq!(newest["containers"][0]["resources"], Value::Null);
+    let on_containers = &newest["containers"][0]["resources"];
+    assert_eq!(
+        (&on_containers["requests"]["cpu"], &on_containers["limits"]["cpu"]),
+        (&Value::Null, &Value::Null)
+    );
     let oldest = pod(&spec, OLDEST);
     assert_eq!(oldest["resources"], Value::Null);
-    assert_eq!(oldest["containers"][0]["resources"], json!({"requests": size, "limits": size}));
+    for (which, disk) in [("requests", "0"), ("limits", "20Gi")] {
+        let size = json!({"cpu": "500m", "memory": "1Gi", "ephemeral-storage": disk});
+        assert_eq!(oldest["containers"][0]["resources"][which], size);
+    }
 }
 
 #[test]
@@ -96,8 +125,8 @@ fn elsewhere_the_rest_of_a_task_goes_to_the_first_essential_container_that_reser
     assert_eq!(
         containers[0]["resources"],
         json!({
-            "requests": {"cpu": "250m", "memory": "512Mi"},
-            "limits": {"cpu": "1", "memory": "512Mi"},
+            "requests": {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "0"},
+            "limits": {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "20Gi"},
         })
     );
     assert_eq!(
@@ -282,6 +311,52 @@ fn a_platform_is_a_node_selector() {
     assert_eq!(
         pod(&spec, NEWEST)["nodeSelector"],
         json!({"kubernetes.io/arch": "arm64", "kubernetes.io/os": "linux"})
+    );
+}
+
+#[test]
+fn a_windows_edition_is_a_build_of_the_node() {
+    let mut spec = one(&json!({"memory": 64}));
+    let mut platform = |edition: &str, processor: &str| {
+        spec["runtimePlatform"] =
+            json!({"operatingSystemFamily": edition, "cpuArchitecture": processor});
+        spec.clone()
+    };
+    assert_eq!(
+        pod(&platform("WINDOWS_SERVER_2022_CORE", ""), NEWEST)["nodeSelector"],
+        json!({"kubernetes.io/os": "windows", "node.kubernetes.io/windows-build": "10.0.20348"})
+    );
+    assert_eq!(
+        refused(&platform("WINDOWS_SERVER_2016_FULL", "")).len(),
+        1,
+        "no kubelet runs there"
+    );
+    assert_eq!(refused(&platform("WINDOWS_SERVER_2022_CORE", "ARM64")).len(), 1);
+}
+
+#[test]
+fn accelerators_are_resources_of_device_plugins() {
+    let needs = |kind: &str, value: &str| {
+        one(&json!({"memory": 64, "resourceRequirements": [{"type": kind, "value": value}]}))
+    };
+    let limits = |spec: &Value| pod(spec, NEWEST)["containers"][0]["resources"]["limits"].clone();
+    assert_eq!(limits(&needs("GPU", "2"))["nvidia.com/gpu"], "2");
+    assert_eq!(limits(&needs("NeuronDevice", "1"))["aws.amazon.com/neuron"], "1");
+    assert_eq!(refused(&needs("GPU", "ALL")).len(), 1, "nobody knows how many that are");
+    assert_eq!(refused(&needs("InferenceAccelerator", "eia")).len(), 1);
+    let on_fargate =
+        one_on_fargate(&json!({"resourceRequirements": [{"type": "GPU", "value": "1"}]}));
+    assert_eq!(refused(&on_fargate).len(), 1);
+    let shared = one(&json!({"memory": 64, "resourceRequirements": [{
+        "type": "GPU", "sharingStrategy": {"nvidiaMps": {"memory": 4096, "maxComputePercent": 25}},
+    }]}));
+    assert_eq!(limits(&shared)["nvidia.com/gpu.shared"], "1");
+    assert_eq!(
+        pod(&shared, NEWEST)["containers"][0]["env"],
+        json!([
+            {"name": "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT", "value": "0=4096M"},
+            {"name": "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", "value": "25"},
+        ])
     );
 }
 

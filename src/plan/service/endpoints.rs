@@ -89,7 +89,12 @@ fn ports(observed: &Observed, situation: &Situation<'_>) -> Vec<corev1::ServiceP
     ports
 }
 
+/// The ports of the containers that go on running: those that start first, and all others.
 fn container_ports(template: &Value) -> impl Iterator<Item = &Value> {
-    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
-    containers.into_iter().flatten().filter_map(|c| c.get("ports")?.as_array()).flatten()
+    let list = |path: &str| template.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let is_sidecar = |c: &&Value| c.get("restartPolicy").and_then(Value::as_str) == Some("Always");
+    list("/spec/containers")
+        .chain(list("/spec/initContainers").filter(is_sidecar))
+        .filter_map(|c| c.get("ports")?.as_array())
+        .flatten()
 }

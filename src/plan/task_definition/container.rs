@@ -1,11 +1,18 @@
 //! What does a container definition mean, and what is wrong with it?
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::resolve::NetworkMode;
+use super::accelerators::accelerators;
+use super::dependencies::Role;
+use super::kernel::{Limit, limits};
+use super::linux_parameters::{MemoryFileSystem, devices, memory_file_systems, swap};
+use super::ports::{Port, distinct_ports, ports};
+use super::read::{MOST, flag, text_map, texts, whole};
+use super::resolve::Around;
+use super::security::{Security, security};
+use super::volumes::{Mount, Volume, mounts};
 use crate::ecs::reference::{is_name, text};
 use crate::names::dns_label;
 use crate::plan::finding::Findings;
@@ -13,8 +20,10 @@ use crate::plan::judge::{brief, is_empty};
 
 /// The most containers that a task definition may have.
 const MOST_CONTAINERS: usize = 10;
-/// Beyond any machine: keeps sums of sizes within range.
-const MOST: i64 = 1 << 40;
+/// How long ECS waits for a container to stop where nothing is said, in seconds; so does Kubernetes.
+pub(in crate::plan) const STOP_TIMEOUT: i64 = 30;
+/// A day: keeps sums of timeouts within range.
+const MOST_SECONDS: i64 = 86_400;
 /// The least memory that a container may be given, in MiB.
 const LEAST_MEMORY: i64 = 6;
 
@@ -54,19 +63,22 @@ pub struct Container {
     pub pseudo_terminal: bool,
     /// Its health check.
     pub health_check: Option<HealthCheck>,
-}
-
-/// One port of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The container's port.
-    pub container_port: i32,
-    /// Whether it is UDP, else TCP.
-    pub udp: bool,
-    /// The port mapping's name.
-    pub name: Option<String>,
-    /// `http`, `http2` or `grpc`.
-    pub app_protocol: Option<String>,
+    /// As whom it runs, and what it may do.
+    pub security: Security,
+    /// When it starts, and whether others wait for it.
+    pub role: Role,
+    /// Where it sees the task's volumes, those of other containers included.
+    pub mounts: Vec<Mount>,
+    /// File systems in memory, each at a path of its own.
+    pub memory_file_systems: Vec<MemoryFileSystem>,
+    /// Resources of device plugins that it needs, and how many of each.
+    pub devices: BTreeMap<String, i64>,
+    /// Limits per process.
+    pub limits: Vec<Limit>,
+    /// `dockerLabels`, by name.
+    pub labels: BTreeMap<String, String>,
+    /// Seconds between the request to stop and the kill.
+    pub stop_timeout: i64,
 }
 
 /// A container's health check.
@@ -87,7 +99,8 @@ pub struct HealthCheck {
 /// Reads `containerDefinitions`.
 pub(super) fn containers(
     spec: &Value,
-    mode: NetworkMode,
+    around: &Around<'_>,
+    volumes: &[Volume],
     findings: &mut Findings,
 ) -> Vec<Container> {
     let Some(list) = spec.get("containerDefinitions").and_then(Value::as_array) else {
@@ -104,7 +117,9 @@ pub(super) fn containers(
     let containers: Vec<Container> = list
         .iter()
         .enumerate()
-        .map(|(at, raw)| container(raw, &format!("containerDefinitions[{at}]"), mode, findings))
+        .map(|(at, raw)| {
+            container(raw, &format!("containerDefinitions[{at}]"), around, volumes, findings)
+        })
         .collect();
     if !containers.is_empty() && !containers.iter().any(|container| container.essential) {
         findings.refuse("containerDefinitions", "needs at least one container that is essential");
@@ -127,27 +142,13 @@ fn distinct_names(containers: &[Container], findings: &mut Findings) {
     }
 }
 
-/// A pod's containers share one network, so that a port can be listened on once.
-fn distinct_ports(containers: &[Container], findings: &mut Findings) {
-    let mut seen = BTreeMap::new();
-    for (at, container) in containers.iter().enumerate() {
-        for (number, port) in container.ports.iter().enumerate() {
-            let earlier = seen.insert((port.container_port, port.udp), container.name.clone());
-            if let Some(other) = earlier.filter(|other| *other != container.name) {
-                findings.refuse_value(
-                    format!("containerDefinitions[{at}].portMappings[{number}].containerPort"),
-                    port.container_port,
-                    format!(
-                        "is also a port of container {other}; the containers of a task share one \
-                         network here, so give one of them another port"
-                    ),
-                );
-            }
-        }
-    }
-}
-
-fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings) -> Container {
+fn container(
+    raw: &Value,
+    path: &str,
+    around: &Around<'_>,
+    volumes: &[Volume],
+    findings: &mut Findings,
+) -> Container {
     let at = |member: &str| format!("{path}.{member}");
     let name = text(raw, "name").unwrap_or_default();
     if !is_name(&name) {
@@ -181,7 +182,18 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
             format!("must not be less than memoryReservation, which is {soft}"),
         );
     }
-    let ports = ports(raw, path, mode, findings);
+    let ports = ports(raw, path, around.mode, findings);
+    // What only Linux has is left out of a Windows container, and reported.
+    let linux = if around.windows { &Value::Null } else { raw };
+    if around.windows {
+        linux_only(raw, path, findings);
+    }
+    swap(linux, path, around, findings);
+    let mut accelerators = accelerators(raw, path, around, findings);
+    accelerators.devices.extend(devices(linux, path, around, findings));
+    let mut environment = environment(raw, path, findings);
+    environment.retain(|(name, _)| accelerators.environment.iter().all(|(set, _)| set != name));
+    environment.append(&mut accelerators.environment);
     Container {
         dns_name: dns_label(&name, 63),
         name,
@@ -193,79 +205,50 @@ fn container(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings
         essential: flag(raw, "essential").unwrap_or(true),
         entry_point: texts(raw, "entryPoint"),
         command: texts(raw, "command"),
-        environment: environment(raw, path, findings),
+        environment,
         working_directory: text(raw, "workingDirectory"),
-        readonly_root_filesystem: flag(raw, "readonlyRootFilesystem").unwrap_or_default(),
+        readonly_root_filesystem: flag(linux, "readonlyRootFilesystem").unwrap_or_default(),
         interactive: flag(raw, "interactive").unwrap_or_default(),
         pseudo_terminal: flag(raw, "pseudoTerminal").unwrap_or_default(),
-        health_check: health_check(raw, path, findings),
+        health_check: health_check(raw, path, around, findings),
+        security: security(linux, path, around, findings),
+        role: Role::default(),
+        mounts: mounts(raw, path, volumes, findings),
+        memory_file_systems: memory_file_systems(linux, path, around, findings),
+        devices: accelerators.devices,
+        limits: limits(linux, path, findings),
+        labels: text_map(raw, "dockerLabels").into_iter().collect(),
+        stop_timeout: stop_timeout(raw, path, around, findings),
     }
 }
 
-fn ports(raw: &Value, path: &str, mode: NetworkMode, findings: &mut Findings) -> Vec<Port> {
-    let mut ports = Vec::new();
-    let mut seen = BTreeMap::new();
-    let listed = raw.get("portMappings").and_then(Value::as_array);
-    for (number, mapping) in listed.into_iter().flatten().enumerate() {
-        let path = format!("{path}.portMappings[{number}]");
-        if mode == NetworkMode::None {
-            findings.refuse(&path, "cannot be given with networkMode none");
+/// The members that ECS has for Linux containers only.
+const LINUX_ONLY: &[&str] = &[
+    "user",
+    "privileged",
+    "readonlyRootFilesystem",
+    "linuxParameters",
+    "dockerSecurityOptions",
+    "ulimits",
+    "systemControls",
+];
+
+fn linux_only(raw: &Value, path: &str, findings: &mut Findings) {
+    for member in LINUX_ONLY {
+        let given =
+            raw.get(member).filter(|value| !is_empty(value) && **value != Value::Bool(false));
+        if given.is_some() {
+            let message = "is for Linux containers only, and has no effect on Windows";
+            findings.differs(format!("{path}.{member}"), message);
         }
-        let container_port = whole(mapping, "containerPort", &path, 1..=65535, findings);
-        let host_port = whole(mapping, "hostPort", &path, 0..=65535, findings);
-        if matches!(mode, NetworkMode::Awsvpc | NetworkMode::Host)
-            && let (Some(host), Some(container)) = (host_port, container_port)
-            && host != container
-            && host != 0
-        {
-            findings.refuse_value(
-                format!("{path}.hostPort"),
-                host,
-                format!("must be absent or {container}, the containerPort, in this networkMode"),
-            );
-        }
-        let udp = match text(mapping, "protocol").as_deref() {
-            None | Some("tcp") => false,
-            Some("udp") => true,
-            Some(other) => {
-                findings.refuse_value(format!("{path}.protocol"), other, "must be tcp or udp");
-                false
-            }
-        };
-        let app_protocol = text(mapping, "appProtocol");
-        if let Some(other) =
-            app_protocol.as_deref().filter(|name| !matches!(*name, "http" | "http2" | "grpc"))
-        {
-            let path = format!("{path}.appProtocol");
-            findings.refuse_value(path, other, "must be http, http2 or grpc");
-        }
-        let Some(port) = container_port else {
-            // One that is out of range is refused already.
-            let given = |member: &str| mapping.get(member).is_some_and(|value| !is_empty(value));
-            if !given("containerPort") && !given("containerPortRange") {
-                findings.refuse(format!("{path}.containerPort"), "is required: 1 to 65535");
-            }
-            continue;
-        };
-        if let Some(earlier) = seen.insert(port, (host_port, udp)) {
-            // On a bridge, one port may be published under several of the host.
-            if mode != NetworkMode::Bridge || earlier.1 != udp || earlier.0 == host_port {
-                findings.refuse_value(
-                    format!("{path}.containerPort"),
-                    port,
-                    "stands in an earlier port mapping of the same container",
-                );
-            }
-            continue;
-        }
-        ports.push(Port {
-            container_port: i32::try_from(port).unwrap_or_default(),
-            udp,
-            name: text(mapping, "name"),
-            app_protocol,
-        });
     }
-    ports
+}
+
+/// Seconds that a container is given to stop (default 30; on Fargate 2 to 120).
+fn stop_timeout(raw: &Value, path: &str, around: &Around<'_>, findings: &mut Findings) -> i64 {
+    let range = if around.fargate { 2..=120 } else { 0..=MOST_SECONDS };
+    whole(raw, "startTimeout", path, range.clone(), findings);
+    whole(raw, "stopTimeout", path, range, findings).unwrap_or(STOP_TIMEOUT)
 }
 
 fn environment(raw: &Value, path: &str, findings: &mut Findings) -> Vec<(String, String)> {
@@ -294,14 +277,21 @@ fn environment(raw: &Value, path: &str, findings: &mut Findings) -> Vec<(String,
     variables
 }
 
-fn health_check(raw: &Value, path: &str, findings: &mut Findings) -> Option<HealthCheck> {
+fn health_check(
+    raw: &Value,
+    path: &str,
+    around: &Around<'_>,
+    findings: &mut Findings,
+) -> Option<HealthCheck> {
     let check = raw.get("healthCheck").filter(|check| check.is_object())?;
     let path = format!("{path}.healthCheck");
     let written = texts(check, "command").unwrap_or_default();
     let command = match written.split_first() {
         Some((first, rest)) if first == "CMD" && !rest.is_empty() => rest.to_vec(),
         Some((first, rest)) if first == "CMD-SHELL" && !rest.is_empty() => {
-            vec!["/bin/sh".to_owned(), "-c".to_owned(), rest.join(" ")]
+            let shell =
+                if around.windows { ["cmd", "/S", "/C"].as_slice() } else { &["/bin/sh", "-c"] };
+            shell.iter().map(|word| (*word).to_owned()).chain([rest.join(" ")]).collect()
         }
         _ => {
             findings.refuse_value(
@@ -321,57 +311,4 @@ fn health_check(raw: &Value, path: &str, findings: &mut Findings) -> Option<Heal
     let retries = number("retries", 1..=10, 3);
     let start_period = number("startPeriod", 0..=300, 0);
     Some(HealthCheck { command, interval, timeout, retries, start_period })
-}
-
-/// A whole number, also when written as digits; outside its range it is refused.
-pub(in crate::plan) fn whole(
-    raw: &Value,
-    member: &str,
-    path: &str,
-    range: RangeInclusive<i64>,
-    findings: &mut Findings,
-) -> Option<i64> {
-    let number = match raw.get(member)? {
-        Value::Number(number) => number.as_i64().or_else(|| whole_float(number.as_f64()?))?,
-        Value::String(digits) => digits.trim().parse().ok()?,
-        _ => return None,
-    };
-    if range.contains(&number) {
-        return Some(number);
-    }
-    let path = if path.is_empty() { member.to_owned() } else { format!("{path}.{member}") };
-    let rule = if *range.end() == MOST {
-        format!("must be at least {}", range.start())
-    } else {
-        format!("must be {} to {}", range.start(), range.end())
-    };
-    findings.refuse_value(path, number, rule);
-    None
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "checked to be whole and within range")]
-fn whole_float(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
-}
-
-/// `true` or `false`, also when written as a text.
-pub(in crate::plan) fn flag(raw: &Value, member: &str) -> Option<bool> {
-    match raw.get(member)? {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(word) => word.parse().ok(),
-        _ => None,
-    }
-}
-
-/// A list of texts; an empty one counts as absent.
-fn texts(raw: &Value, member: &str) -> Option<Vec<String>> {
-    let list = raw.get(member)?.as_array().filter(|list| !list.is_empty())?;
-    Some(
-        list.iter()
-            .map(|element| match element {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            })
-            .collect(),
-    )
 }

@@ -4,19 +4,37 @@
 //! newest stays as the counter, and unused ones beyond `kubernetes.revisionHistoryLimit` go. A
 //! refused spec registers nothing, as RegisterTaskDefinition would. No revision is ever changed.
 
+mod accelerators;
 mod container;
+mod dependencies;
+mod kernel;
+mod linux_parameters;
+mod network;
+mod ports;
+mod read;
 mod resolve;
 mod revision;
+mod security;
+mod volumes;
 
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-pub use container::{Container, HealthCheck, Port};
-pub(in crate::plan) use container::{flag, whole};
-pub use resolve::{NetworkMode, TaskDefinition, canonical, resolve, without_nulls};
+pub(in crate::plan) use container::STOP_TIMEOUT;
+pub use container::{Container, HealthCheck};
+pub use dependencies::Role;
+pub(in crate::plan) use dependencies::shell;
+pub use kernel::Limit;
+pub use linux_parameters::MemoryFileSystem;
+pub use network::{Names, NetworkMode};
+pub use ports::Port;
+pub(in crate::plan) use read::{flag, whole};
+pub use resolve::{Namespace, TaskDefinition, canonical, resolve, without_nulls};
 pub(in crate::plan) use revision::{newest, revisions_of};
+pub use security::{Profile, SeLinux, Security};
+pub use volumes::{Mount, Source, Volume};
 
 use super::conditions::{Outcome, advance, fully_supported, holds, progress};
 use super::finding::{Findings, in_one_line};

@@ -7,23 +7,65 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::container::{Container, containers};
+use super::dependencies::{grace_period, longer_stops, start_order};
+use super::kernel::kernel_parameters;
+use super::linux_parameters::init_process;
+use super::network::{Names, NetworkMode, names, network_mode};
+use super::read::{flag, whole};
+use super::volumes::{Volume, distinct_paths, volumes, volumes_from};
 use crate::ecs::cpu_memory::{cpu_units, fargate_cpus, fargate_memory, is_fargate_size, mebibytes};
 use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, is_name, text};
-use crate::plan::finding::{Findings, Level};
+use crate::plan::finding::Findings;
 use crate::plan::judge::judge;
 
-/// How the containers of a task share the network.
+/// Disk space for all that a task's containers write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NetworkMode {
-    /// An address for the task.
-    Awsvpc,
-    /// Docker's bridge on the instance.
-    Bridge,
-    /// The instance's own network.
+pub struct EphemeralStorage {
+    /// The most it may be, in GiB.
+    pub size: i64,
+    /// Whether it was asked for, so that it is set aside.
+    pub reserved: bool,
+}
+
+/// What a task says that all its containers must heed.
+pub(super) struct Around<'a> {
+    /// Its network mode.
+    pub(super) mode: NetworkMode,
+    /// Whether it may run on Fargate, so that Fargate's rules hold.
+    pub(super) fargate: bool,
+    /// Whether its images are for Windows.
+    pub(super) windows: bool,
+    /// What stands under `kubernetes`.
+    pub(super) kubernetes: &'a Value,
+}
+
+impl Around<'_> {
+    /// Refuses what Fargate does not have, where the task may run there. Whether it is allowed.
+    pub(super) fn allows(&self, path: &str, value: &str, findings: &mut Findings) -> bool {
+        if self.fargate {
+            let rule = "is not possible where requiresCompatibilities lists FARGATE; leave out one or \
+                        the other";
+            findings.refuse_value(path, value, rule);
+        }
+        !self.fargate
+    }
+
+    /// Whether kernel parameters are set that a kubelet has to allow by name.
+    pub(super) fn unsafe_sysctls(&self) -> bool {
+        flag(self.kubernetes, "allowUnsafeSysctls").unwrap_or_default()
+    }
+}
+
+/// Which processes or which shared memory a task's containers see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// Each its own; for shared memory, in a pod, those of the task.
+    Own,
+    /// Those of the task.
+    Task,
+    /// Those of the node.
     Host,
-    /// No network.
-    None,
 }
 
 /// A task definition whose every rule is checked and every default filled in.
@@ -41,10 +83,28 @@ pub struct TaskDefinition {
     pub network_mode: NetworkMode,
     /// `kubernetes.io/os`, where the task definition asks for one.
     pub operating_system: Option<&'static str>,
+    /// `node.kubernetes.io/windows-build`, where it asks for an edition of Windows.
+    pub windows_build: Option<&'static str>,
     /// `kubernetes.io/arch`, where the task definition asks for one.
     pub architecture: Option<&'static str>,
     /// Its containers, in order.
     pub containers: Vec<Container>,
+    /// The places of its containers in the order in which they start.
+    pub start_order: Vec<usize>,
+    /// Seconds that it is given to stop, all containers together.
+    pub grace_period: i64,
+    /// Its volumes.
+    pub volumes: Vec<Volume>,
+    /// Disk space in GiB.
+    pub ephemeral_storage: Option<EphemeralStorage>,
+    /// The names it knows.
+    pub names: Names,
+    /// Whose processes its containers see.
+    pub processes: Namespace,
+    /// Whose shared memory and semaphores its containers see.
+    pub ipc: Namespace,
+    /// Kernel parameters of its own.
+    pub kernel_parameters: BTreeMap<String, String>,
     /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
     pub image_pull_policy: Option<String>,
 }
@@ -59,16 +119,34 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
     let launch_types = launch_types(spec, findings);
     let fargate = launch_types.iter().any(|launch_type| launch_type == "FARGATE");
     let network_mode = network_mode(spec, fargate, findings);
-    if text(spec, "networkMode").as_deref() == Some("awsvpc") {
-        as_in_ecs(findings);
-    }
     let size = |member: &str, read: fn(&str) -> Result<i64, String>, findings: &mut Findings| {
         let written = text(spec, member)?;
         read(&written).map_err(|why| findings.refuse(member, why)).ok()
     };
     let cpu = size("cpu", cpu_units, findings);
     let memory = size("memory", mebibytes, findings);
-    let containers = containers(spec, network_mode, findings);
+    let (operating_system, architecture) = platform(spec, findings);
+    let around = Around {
+        mode: network_mode,
+        fargate,
+        windows: operating_system == Some("windows"),
+        kubernetes: spec.get("kubernetes").unwrap_or(&Value::Null),
+    };
+    let volumes = volumes(spec, &around, findings);
+    let mut containers = containers(spec, &around, &volumes, findings);
+    volumes_from(spec, &mut containers, findings);
+    distinct_paths(&containers, findings);
+    let start_order = start_order(spec, &mut containers, findings);
+    let grace_period = grace_period(&containers);
+    longer_stops(spec, &containers, grace_period, findings);
+    let ephemeral_storage = ephemeral_storage(spec, fargate, findings);
+    let names = names(spec, &containers, &around, findings);
+    let (mut processes, ipc) = namespaces(spec, &around, containers.len(), findings);
+    let shared = processes != Namespace::Own;
+    if init_process(spec, &containers, shared, findings) && !shared {
+        processes = Namespace::Task;
+    }
+    let kernel_parameters = kernel_parameters(spec, &around, ipc == Namespace::Host, findings);
     if fargate {
         fargate_size(spec, cpu, memory, findings);
     } else if memory.is_none() && !findings.any_refused() {
@@ -82,7 +160,6 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         }
     }
     sums(cpu, memory, &containers, findings);
-    let (operating_system, architecture) = platform(spec, findings);
     let image_pull_policy = text(spec.get("kubernetes").unwrap_or(&Value::Null), "imagePullPolicy");
     if let Some(policy) = &image_pull_policy
         && !["Always", "IfNotPresent", "Never"].contains(&policy.as_str())
@@ -97,8 +174,20 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         fargate,
         network_mode,
         operating_system,
+        windows_build: spec
+            .get("runtimePlatform")
+            .and_then(|platform| text(platform, "operatingSystemFamily"))
+            .and_then(|edition| windows_build(&edition)),
         architecture,
         containers,
+        start_order,
+        grace_period,
+        volumes,
+        ephemeral_storage,
+        names,
+        processes,
+        ipc,
+        kernel_parameters,
         image_pull_policy,
     }
 }
@@ -121,35 +210,77 @@ fn launch_types(spec: &Value, findings: &mut Findings) -> Vec<String> {
     launch_types
 }
 
-fn network_mode(spec: &Value, fargate: bool, findings: &mut Findings) -> NetworkMode {
-    let written = text(spec, "networkMode");
-    let mode = match written.as_deref() {
-        Some("awsvpc") => NetworkMode::Awsvpc,
-        Some("bridge") | None => NetworkMode::Bridge,
-        Some("host") => NetworkMode::Host,
-        Some("none") => NetworkMode::None,
+/// Reads `pidMode` and `ipcMode`.
+fn namespaces(
+    spec: &Value,
+    around: &Around<'_>,
+    containers: usize,
+    findings: &mut Findings,
+) -> (Namespace, Namespace) {
+    let processes = match text(spec, "pidMode").as_deref() {
+        None => Namespace::Own,
+        Some("task") => Namespace::Task,
+        Some("host") => {
+            around.allows("pidMode", "host", findings);
+            Namespace::Host
+        }
         Some(other) => {
-            findings.refuse_value("networkMode", other, "must be awsvpc, bridge, host or none");
-            return NetworkMode::Awsvpc;
+            findings.refuse_value("pidMode", other, "must be host or task");
+            Namespace::Own
         }
     };
-    if fargate && mode != NetworkMode::Awsvpc {
-        findings.refuse_value(
-            "networkMode",
-            written.as_deref().unwrap_or("absent, which means bridge"),
-            "must be awsvpc where requiresCompatibilities lists FARGATE",
-        );
+    let ipc = text(spec, "ipcMode");
+    if let Some(mode) = &ipc {
+        around.allows("ipcMode", mode, findings);
     }
-    mode
+    let ipc = match ipc.as_deref() {
+        None => Namespace::Own,
+        Some("task") => Namespace::Task,
+        Some("host") => Namespace::Host,
+        Some("none") => {
+            if containers > 1 {
+                let message = "with none, the containers of a pod still share memory and semaphores \
+                               with each other, though with no other pod";
+                findings.differs("ipcMode", message);
+            }
+            Namespace::Own
+        }
+        Some(other) => {
+            findings.refuse_value("ipcMode", other, "must be host, task or none");
+            Namespace::Own
+        }
+    };
+    if around.windows && (processes != Namespace::Own || ipc != Namespace::Own) {
+        let path = if processes == Namespace::Own { "ipcMode" } else { "pidMode" };
+        findings.differs(path, "is for Linux containers only, and has no effect on Windows");
+        return (Namespace::Own, Namespace::Own);
+    }
+    (processes, ipc)
 }
 
-/// Takes back what the table says of members that mean with awsvpc exactly what they mean here: a
-/// task has an address of its own, and a host port is its container's port.
-fn as_in_ecs(findings: &mut Findings) {
-    findings.0.retain(|finding| {
-        let is_exact = finding.path == "networkMode" || finding.path.ends_with(".hostPort");
-        finding.level != Level::Differs || !is_exact
-    });
+/// The GiB of disk that a task on Fargate has where nothing is said.
+const FARGATE_DISK: i64 = 20;
+
+/// Reads `ephemeralStorage`. What Fargate gives anyway bounds a task here too, but is not set aside:
+/// few nodes have 20 GiB to set aside for each task.
+fn ephemeral_storage(
+    spec: &Value,
+    fargate: bool,
+    findings: &mut Findings,
+) -> Option<EphemeralStorage> {
+    let usual = fargate.then_some(EphemeralStorage { size: FARGATE_DISK, reserved: false });
+    let Some(storage) = spec.get("ephemeralStorage").filter(|storage| storage.is_object()) else {
+        return usual;
+    };
+    let path = "ephemeralStorage";
+    if storage.get("sizeInGiB").is_none_or(Value::is_null) {
+        if storage.as_object().is_some_and(|members| !members.is_empty()) {
+            findings.refuse("ephemeralStorage.sizeInGiB", "is required: 21 to 200");
+        }
+        return usual;
+    }
+    let size = whole(storage, "sizeInGiB", path, 21..=200, findings)?;
+    Some(EphemeralStorage { size, reserved: true })
 }
 
 fn fargate_size(spec: &Value, cpu: Option<i64>, memory: Option<i64>, findings: &mut Findings) {
@@ -217,7 +348,18 @@ fn platform(spec: &Value, findings: &mut Findings) -> (Option<&'static str>, Opt
     let system = match text(platform, "operatingSystemFamily").as_deref() {
         None => None,
         Some("LINUX") => Some("linux"),
-        Some(windows) if windows.starts_with("WINDOWS_SERVER_") => Some("windows"),
+        Some(windows) if windows.starts_with("WINDOWS_SERVER_") => {
+            if windows_build(windows).is_none() {
+                let path = "runtimePlatform.operatingSystemFamily";
+                let rule =
+                    "is no edition that Kubernetes runs on; those of 2019, 2022 and 2025 are";
+                findings.refuse_value(path, windows, rule);
+            } else if architecture == Some("arm64") {
+                let path = "runtimePlatform.cpuArchitecture";
+                findings.refuse_value(path, "ARM64", "must be X86_64 for Windows");
+            }
+            Some("windows")
+        }
         Some(other) => {
             let path = "runtimePlatform.operatingSystemFamily";
             findings.refuse_value(path, other, "must be LINUX or one of WINDOWS_SERVER_…");
@@ -225,6 +367,16 @@ fn platform(spec: &Value, findings: &mut Findings) -> (Option<&'static str>, Opt
         }
     };
     (system, architecture)
+}
+
+/// The build that a node of a Windows Server edition names in its label.
+fn windows_build(edition: &str) -> Option<&'static str> {
+    match edition {
+        "WINDOWS_SERVER_2019_FULL" | "WINDOWS_SERVER_2019_CORE" => Some("10.0.17763"),
+        "WINDOWS_SERVER_2022_FULL" | "WINDOWS_SERVER_2022_CORE" => Some("10.0.20348"),
+        "WINDOWS_SERVER_2025_FULL" | "WINDOWS_SERVER_2025_CORE" => Some("10.0.26100"),
+        _ => None,
+    }
 }
 
 /// The canonical form of a spec: without what says nothing, and without what registers nothing.
