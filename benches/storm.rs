@@ -23,6 +23,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::events::v1 as eventsv1;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
@@ -125,6 +126,14 @@ impl Storm {
         for service in self.list::<Service>().await {
             all.entry(service.name_any()).or_default().status = json!(service.status);
         }
+        for event in self.list::<eventsv1::Event>().await {
+            let event = json!(event);
+            let by = event["reportingController"].as_str().unwrap_or_default();
+            let of = event["regarding"]["name"].as_str().unwrap_or_default();
+            if by.starts_with("ecs.linkspan.dev") && all.contains_key(of) {
+                all.entry(of.to_owned()).or_default().events.push(event);
+            }
+        }
         all.into_values().collect()
     }
 }
@@ -134,6 +143,8 @@ struct Written {
     record: Value,
     children: Vec<Value>,
     status: Value,
+    /// The Events that people were told by.
+    events: Vec<Value>,
 }
 
 /// An object as it is first written: without what the API server adds, and owned by another.
@@ -298,7 +309,8 @@ async fn main() {
     report.save("storm");
 }
 
-/// Waits for the bare client's Deployments and writes both statuses of each as it comes up.
+/// Waits for the bare client's Deployments and writes both statuses, and the Events, of each as it
+/// comes up.
 async fn finish_bare(
     storm: &Storm,
     running: &Mutex<BTreeMap<usize, String>>,
@@ -331,6 +343,15 @@ async fn finish_bare(
                 let record = json!({"apiVersion": LINKSPAN, "kind": "ServiceDeployment", "metadata": {"name": name}});
                 patch_status(storm, &record, &written.record["status"]).await;
                 patch_status(storm, &service(at), &written.status).await;
+                for (number, event) in written.events.iter().enumerate() {
+                    let mut event = event.clone();
+                    let now = jiff::Timestamp::now();
+                    event["metadata"] = json!({"name": format!("{name}.{number}")});
+                    event["eventTime"] = json!(format!("{now:.6}"));
+                    event["regarding"]["namespace"] = json!(storm.namespace);
+                    let event: DynamicObject = serde_json::from_value(event).unwrap();
+                    storm.api(&json!(event)).create(&PostParams::default(), &event).await.unwrap();
+                }
             }
         })
         .await;

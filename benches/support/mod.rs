@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,6 +61,8 @@ impl Operator {
             .args(["--concurrency", &CONCURRENCY.to_string()])
             .env("KUBECONFIG", control_plane.kubeconfig_path())
             .stdin(Stdio::null())
+            // It ends with the control plane, also when this program is killed.
+            .process_group(control_plane.process_group())
             .spawn()
             .unwrap();
         Self { child, address, started: Instant::now() }

@@ -2,7 +2,7 @@
 //!
 //! After a restart all of it starts anew: inputs settle once more, a backoff starts small.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,28 @@ struct Entry {
 
 /// The memory of all objects.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<BTreeMap<ObjectKey, Entry>>);
+pub(super) struct Memory {
+    entries: Mutex<BTreeMap<ObjectKey, Entry>>,
+    /// When statuses were written, of the last second.
+    recent: Mutex<VecDeque<Instant>>,
+}
+
+/// With more statuses in a second than this, many objects move at once, and what each of them counts
+/// may wait longer: a change under 1,000 services would else write each count of each.
+const CALM: usize = 25;
 
 impl Memory {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The statuses of the last second.
+    fn recent(&self) -> MutexGuard<'_, VecDeque<Instant>> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        while recent.front().is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
+            recent.pop_front();
+        }
+        recent
     }
 
     /// The moment for a plan.
@@ -67,8 +84,10 @@ impl Memory {
         entry.failures
     }
 
-    /// How long a status that is not urgent must still wait, if it must.
+    /// How long a status that is not urgent must still wait, if it must: from the last one the
+    /// interval, or five times that while many objects move.
     pub(super) fn status_due(&self, key: &ObjectKey, interval: Duration) -> Option<Duration> {
+        let interval = interval * if self.recent().len() > CALM { 5 } else { 1 };
         let written = self.entries().get(key)?.status_written?;
         interval.checked_sub(written.elapsed()).filter(|left| !left.is_zero())
     }
@@ -76,6 +95,7 @@ impl Memory {
     /// Remembers that a status was written just now.
     pub(super) fn status_written(&self, key: &ObjectKey) {
         self.entries().entry(key.clone()).or_default().status_written = Some(Instant::now());
+        self.recent().push_back(Instant::now());
     }
 
     /// Forgets an object that is gone.

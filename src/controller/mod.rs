@@ -17,7 +17,6 @@ mod telemetry;
 mod watch;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ pub struct Settings {
     /// How long work under way may take to end after the stop.
     pub grace: Duration,
     /// Least time between two writes of one object's status that nobody waits for; five times that
-    /// while more objects wait than can be worked on at once.
+    /// while many objects move at once.
     pub status_interval: Duration,
 }
 
@@ -69,17 +68,9 @@ pub(crate) struct Shared {
     memory: Memory,
     metrics: Metrics,
     settings: Settings,
-    /// How many objects are worked on.
-    working: AtomicUsize,
 }
 
 impl Shared {
-    /// How long a status that nobody waits for may wait for more to be written with it.
-    fn status_interval(&self) -> Duration {
-        let busy = self.working.load(Ordering::Relaxed) >= self.settings.concurrency;
-        self.settings.status_interval * if busy { 5 } else { 1 }
-    }
-
     fn read(&self) -> RwLockReadGuard<'_, World> {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +115,6 @@ pub async fn run(
         memory: Memory::default(),
         metrics: Metrics::new(),
         settings: settings.clone(),
-        working: AtomicUsize::new(0),
     });
 
     let mut tasks = JoinSet::new();

@@ -37,7 +37,6 @@ pub(super) async fn run(
     loop {
         let room = running.len() < shared.settings.concurrency.max(1);
         shared.metrics.running(running.len());
-        shared.working.store(running.len(), std::sync::atomic::Ordering::Relaxed);
         let free = |key: &ObjectKey| room && !running.contains(key);
         let mut next = queue.as_mut().hold_unless(free);
         tokio::select! {

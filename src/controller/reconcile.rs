@@ -64,7 +64,7 @@ fn now() -> Timestamp {
 async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
     for write in &plan.writes {
         if let Write::Status { urgent: false, key: of, .. } = write
-            && let Some(later) = shared.memory.status_due(of, shared.status_interval())
+            && let Some(later) = shared.memory.status_due(of, shared.settings.status_interval)
         {
             // What a later pass writes says this too, and says what happened.
             return Outcome::Done { later: Some(later) };

@@ -262,15 +262,15 @@ async fn every_field_that_is_ours_is_repaired_and_every_other_kept() {
         edit_all::<policyv1::PodDisruptionBudget>(&place, &budget),
     );
     let heads = ["FIELDS", "CHANGED", "REMOVED", "DEFAULTED", "IMMUTABLE"];
-    println!("{:<20}{}  SLOWEST", "REPAIRED", heads.map(|head| format!("{head:>11}")).concat());
+    tell!("{:<20}{}  SLOWEST", "REPAIRED", heads.map(|head| format!("{head:>11}")).concat());
     let rows =
         [("Deployment", edits.0), ("corev1 Service", edits.1), ("disruption budget", edits.2)];
     for (kind, edits) in &rows {
         let Edits { fields, changed, removed, defaulted, immutable, slowest, unrepaired } = edits;
         let counts = [*fields, *changed, *removed, *defaulted, immutable.len()];
-        println!("{kind:<20}{}  {slowest:.0?}", counts.map(|c| format!("{c:>11}")).concat());
+        tell!("{kind:<20}{}  {slowest:.0?}", counts.map(|c| format!("{c:>11}")).concat());
         for field in immutable {
-            println!("  immutable: {field}");
+            tell!("  immutable: {field}");
         }
         assert!(unrepaired.is_empty(), "{kind}: not within {WITHIN:?}: {unrepaired:#?}");
         assert!(changed + immutable.len() == *fields && *changed > 0);

@@ -167,7 +167,7 @@ impl Pass<'_> {
     /// plan waits for that. Watches of several kinds do not bring their news at one time, and what a
     /// count does to the ReplicaSets' sizes is known only where none of them changes.
     fn is_at_rest(&self, seen: &rollout::Seen, plan: &mut Plan) -> bool {
-        let look = format!("{} {seen:?}", self.settings.desired);
+        let look = format!("{} {}", self.settings.desired, seen.sizes());
         plan.waiting.is_none() && is_still(&look, STILLNESS, self.moment, plan)
     }
 

@@ -171,6 +171,14 @@ impl Seen {
         self.total > self.updated || self.replica_sets.iter().any(earlier)
     }
 
+    /// Stands for the sizes that its controller goes by. Whose tasks are ready is no part of it: a
+    /// task that is now ready and now not keeps no count from coming down.
+    pub fn sizes(&self) -> String {
+        let sets = self.replica_sets.iter();
+        let sizes: Vec<_> = sets.map(|set| (&set.name, set.size, set.max_replicas)).collect();
+        format!("{} {} {} {sizes:?}", self.replicas, self.total, self.updated)
+    }
+
     /// The count and surge that its ReplicaSets share now.
     fn most_before(&self) -> i32 {
         let written = self.replicas.saturating_add(self.bounds().1);
