@@ -65,6 +65,10 @@ pub(super) fn span_of(document: &Document, path: &str, of_name: bool) -> Option<
 
 /// Whether a finding is about the name of a member: ECS has none of that name.
 pub(super) fn is_about_name(input: Input, path: &str) -> bool {
+    // What ECS has no word for has names of its own.
+    if input == Input::Cluster && path.starts_with("kubernetes.") {
+        return false;
+    }
     let mut row = String::new();
     for part in path.split_inclusive(']') {
         match part.split_once('[') {

@@ -28,10 +28,10 @@ use self::diagnostics::{Diagnostic, Severity};
 use self::root::{Root, implied_service};
 use crate::api::{ConditionType, Reason};
 use crate::ecs::members::Input;
-use crate::ecs::reference::{family_of, service_of, task_definition_of};
+use crate::ecs::reference::{cluster_of, family_of, service_of, task_definition_of};
 use crate::plan::finding::{Finding, Findings, Level};
 use crate::plan::judge::judge;
-use crate::plan::{Write, service, task_definition};
+use crate::plan::{Write, cluster, mapping, service, task_definition};
 use crate::world::{Kind, ObjectKey, World, set};
 
 /// One file.
@@ -229,6 +229,9 @@ impl Rendering<'_> {
         for root in roots {
             self.judge(root);
         }
+        for root in roots.iter().filter(|root| root.key.kind == Kind::Service) {
+            self.judge_mapping(root, roots);
+        }
         let mut manifests = Vec::new();
         for root in roots.iter().filter(|root| !self.is_refused(root, roots)) {
             if self.options.all && !root.implied {
@@ -258,13 +261,16 @@ impl Rendering<'_> {
                 findings = service::findings(&self.world, &root.key);
                 Input::Service
             }
-            Kind::Cluster => Input::Cluster,
+            Kind::Cluster => {
+                findings = cluster::findings(spec, &cluster_of(spec, Some(&root.key.name)));
+                Input::Cluster
+            }
             Kind::CapacityProvider => Input::CapacityProvider,
             Kind::Task => Input::Task,
             Kind::Rule => Input::Rule,
             _ => return,
         };
-        if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service) {
+        if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service | Kind::Cluster) {
             judge(input, spec, &mut findings);
         }
         let mut findings = findings.0;
@@ -281,6 +287,26 @@ impl Rendering<'_> {
             self.report(root, input, finding);
         }
         self.report_stall(root, findings.iter().any(|finding| finding.level == Level::Refused));
+    }
+
+    /// Reports what the mapping of a service's cluster leaves to say, where its task definition
+    /// stands. Gives what no row maps.
+    fn judge_mapping(&mut self, service: &Root, roots: &[Root]) -> Vec<mapping::Need> {
+        let Some((names, findings)) = service::named(&self.world, &service.key) else {
+            return Vec::new();
+        };
+        let family = task_definition_of(service.spec()).map(|named| named.family);
+        let task_definition = roots.iter().find(|other| {
+            other.key.kind == Kind::TaskDefinition
+                && other.key.namespace == service.key.namespace
+                && Some(family_of(other.spec(), Some(&other.key.name))) == family
+        });
+        if let Some(task_definition) = task_definition {
+            for finding in &findings.0 {
+                self.report(task_definition, Input::TaskDefinition, finding);
+            }
+        }
+        names.needs
     }
 
     fn report(&mut self, root: &Root, input: Input, finding: &Finding) {
@@ -310,6 +336,8 @@ impl Rendering<'_> {
         {
             self.refused.insert(root.key.clone());
             return;
+        } else if is(Reason::ClusterRefused) {
+            (Severity::Error, root.origin.path("cluster"))
         } else if is(Reason::TaskDefinitionNotFound) || is(Reason::TaskDefinitionRefused) {
             if is(Reason::TaskDefinitionNotFound) {
                 message.push_str("; render sees only the files that it is given");

@@ -4,7 +4,10 @@
 //! definition and the same features always give the same bytes.
 
 mod container;
+mod named;
 mod resources;
+
+pub use named::lay;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! refused spec registers nothing, as RegisterTaskDefinition would. No revision is ever changed.
 
 mod container;
+mod identifiers;
 mod resolve;
 mod revision;
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 pub use container::{Container, HealthCheck, Port};
 pub(in crate::plan) use container::{flag, whole};
+pub use identifiers::{ContainerIdentifiers, Identifiers, SecretVariable, identifiers};
 pub use resolve::{NetworkMode, TaskDefinition, canonical, resolve, without_nulls};
 pub(in crate::plan) use revision::{newest, revisions_of};
 

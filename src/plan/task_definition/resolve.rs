@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::container::{Container, containers};
+use super::identifiers::{Identifiers, identifiers};
 use crate::ecs::cpu_memory::{cpu_units, fargate_cpus, fargate_memory, is_fargate_size, mebibytes};
 use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, is_name, text};
@@ -45,6 +46,8 @@ pub struct TaskDefinition {
     pub architecture: Option<&'static str>,
     /// Its containers, in order.
     pub containers: Vec<Container>,
+    /// What a cluster's mapping table gives names to.
+    pub identifiers: Identifiers,
     /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
     pub image_pull_policy: Option<String>,
 }
@@ -99,6 +102,7 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         operating_system,
         architecture,
         containers,
+        identifiers: identifiers(spec, findings),
         image_pull_policy,
     }
 }
