@@ -18,6 +18,8 @@ pub(super) enum Severity {
     Warning,
     /// Good to know.
     Note,
+    /// What a careful person would change.
+    Hint,
 }
 
 /// Something to say about a place in a file.
@@ -99,6 +101,7 @@ fn one(diagnostic: &Diagnostic, name: &str, text: &str, shown: &mut String) {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
+        Severity::Hint => "hint",
     };
     let message = printable(&diagnostic.message);
     let Some(span) = diagnostic.span else {
