@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use linkspan::cli::RenderOptions;
-use linkspan::render::{File, Format, Options, Output, run};
+use linkspan::render::{File, Format, Options, Output, clusters, import, run};
 
 /// The options of a case, as a command line has them.
 #[derive(Parser)]
@@ -113,6 +113,60 @@ fn the_order_of_files_changes_no_manifest() {
         let (there, back) = (documents(files(&case), false), documents(files(&case), true));
         assert_eq!(there, back, "{}", case.display());
     }
+}
+
+/// A file of what was printed.
+fn printed(output: &Output) -> File {
+    File { name: "printed.yaml".to_owned(), bytes: output.stdout.clone().into_bytes() }
+}
+
+#[test]
+fn import_then_render_is_render() {
+    for case in cases() {
+        let options = Options { all: false, format: Format::Yaml, ..options(&case) };
+        let rendered = run(&files(&case), &options);
+        if rendered.failed {
+            continue;
+        }
+        let imported = import(&files(&case), &options);
+        let again = run(&[printed(&imported)], &options);
+        // The annotation that remembers what was asked for has what ECS reports of it too.
+        let plain = |output: &Output| -> Vec<String> {
+            let remembered = |line: &str| line.contains("/record: ") || line.contains("/intent: ");
+            let lines = output.stdout.lines().filter(|line| !remembered(line));
+            lines.map(ToOwned::to_owned).collect()
+        };
+        assert_eq!(plain(&again), plain(&rendered), "{}:\n{}", case.display(), imported.stdout);
+    }
+}
+
+#[test]
+fn the_cluster_that_map_prints_answers_every_finding() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render/unmapped");
+    let mut files = files(&case);
+    let cluster = clusters(&files, &Options::default());
+    assert!(cluster.stdout.contains("# Beside it, namespace default must have:"), "{cluster:?}");
+    files.push(printed(&cluster));
+    let output = run(&files, &Options::default());
+    assert!(!output.failed && !output.stderr.contains("spec.kubernetes"), "{}", output.stderr);
+    files.extend([printed(&cluster)]);
+    files.swap_remove(1);
+    assert_eq!(clusters(&files, &Options::default()).stdout, "", "nothing is left to map");
+}
+
+#[test]
+fn placeholders_are_filled_and_hints_are_given_where_that_is_asked() {
+    let text = r#"{"family": "web", "memory": "128",
+        "containerDefinitions": [{"name": "web", "image": "<IMAGE1_NAME>:${TAG}"}]}"#;
+    let files = [File { name: "web.json".to_owned(), bytes: text.as_bytes().to_vec() }];
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let set = vec![pair("IMAGE1_NAME", "example"), pair("TAG", "latest"), pair("OTHER", "x")];
+    let filled = run(&files, &Options { set, hints: true, ..Options::default() });
+    assert!(filled.stdout.contains("image: example:latest\n"), "{filled:?}");
+    assert!(filled.stderr.contains("no file has the placeholder <OTHER>"), "{}", filled.stderr);
+    let hints = filled.stderr.matches(": hint: ").count();
+    assert_eq!(hints, 3, "version, user, health check: {}", filled.stderr);
+    assert!(run(&files, &Options::default()).failed, "a placeholder is no image");
 }
 
 #[test]

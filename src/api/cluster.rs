@@ -3,7 +3,7 @@
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::{self, Cel};
 use super::status::PlainStatus;
@@ -27,6 +27,83 @@ use crate::ecs::members::Input;
 #[serde(transparent)]
 pub struct ClusterSpec(pub Value);
 
+fn kubernetes() -> Value {
+    let text = |about: &str| json!({"type": "string", "nullable": true, "description": about});
+    let texts = |about: &str| {
+        json!({
+            "type": "array", "nullable": true, "items": {"type": "string"}, "description": about,
+        })
+    };
+    let table = |about: &str, members: &[(&str, Value)]| {
+        let mut row = schema::kubernetes(members);
+        if let Some(row) = row.as_object_mut() {
+            row.remove("description");
+        }
+        json!({"type": "array", "nullable": true, "items": row, "description": about})
+    };
+    schema::kubernetes(&[
+        (
+            "images",
+            table(
+                "Where images are pulled from; of several rows that fit, the longest prefix counts.",
+                &[
+                    ("prefix", text("What the image begins with, up to the end of a part of it.")),
+                    (
+                        "replacement",
+                        text("What stands in place of the prefix (default: the prefix)."),
+                    ),
+                    (
+                        "digest",
+                        text(
+                            "sha256:… of one image, whose prefix is all of it, instead of its tag.",
+                        ),
+                    ),
+                    (
+                        "pullSecrets",
+                        texts("Secrets of type kubernetes.io/dockerconfigjson that sign in."),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "roles",
+            table(
+                "ServiceAccounts that stand for task roles.",
+                &[
+                    ("role", text("Name or ARN of a task role.")),
+                    ("serviceAccount", text("The ServiceAccount, whose token its tasks get.")),
+                ],
+            ),
+        ),
+        (
+            "secrets",
+            table(
+                "Secrets that hold what Secrets Manager and Parameter Store hold.",
+                &[
+                    (
+                        "valueFrom",
+                        text(
+                            "Name or ARN, as in a container's secrets; without a JSON key it is for all of them.",
+                        ),
+                    ),
+                    ("secretName", text("The Secret.")),
+                    ("key", text("The key in it (default: the JSON key, else `value`).")),
+                ],
+            ),
+        ),
+        (
+            "environmentFiles",
+            table(
+                "ConfigMaps that hold the variables of environment files.",
+                &[
+                    ("value", text("ARN of the S3 object, as in a container's environmentFiles.")),
+                    ("configMap", text("The ConfigMap, with one key for each variable.")),
+                ],
+            ),
+        ),
+    ])
+}
+
 impl JsonSchema for ClusterSpec {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ClusterSpec".into()
@@ -35,7 +112,7 @@ impl JsonSchema for ClusterSpec {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schema::spec(
             Input::Cluster,
-            &schema::kubernetes(&[]),
+            &kubernetes(),
             &[Cel {
                 rule: "(has(self.clusterName) ? self.clusterName : '') == (has(oldSelf.clusterName) ? oldSelf.clusterName : '')",
                 message: "clusterName cannot be changed; make another Cluster",

@@ -50,6 +50,11 @@ pub struct ServiceDeploymentSpec {
     pub nonce: Option<String>,
     /// `family:revision`, as resolved then.
     pub task_definition: String,
+    /// The rows of the Cluster's tables that gave names to the task definition's AWS identifiers, as
+    /// they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::opaque")]
+    pub mapping: Option<Value>,
     /// What the cluster could do then.
     pub features: Features,
     /// Seconds that a task must be ready before it counts as healthy (40 without any health check).
@@ -81,6 +86,8 @@ pub enum Cause {
     ServiceUpdated,
     /// `forceNewDeployment`, or its annotation.
     ForceNewDeployment,
+    /// The Cluster's tables give other names, and the deployment before was not completed.
+    MappingChanged,
     /// The record was lost and was rebuilt from its workload.
     Restored,
 }

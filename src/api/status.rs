@@ -64,6 +64,10 @@ pub enum Reason {
     ChildConflict,
     /// The API server refuses what the spec asks for.
     RejectedByCluster,
+    /// The service's Cluster is itself refused.
+    ClusterRefused,
+    /// What the spec says is what services go by.
+    InEffect,
     /// This kind has no behaviour in this version.
     NotImplemented,
     /// Some field of the spec has no or less effect than in ECS.
@@ -100,6 +104,8 @@ impl Reason {
             Self::NameTaken => "NameTaken",
             Self::ChildConflict => "ChildConflict",
             Self::RejectedByCluster => "RejectedByCluster",
+            Self::ClusterRefused => "ClusterRefused",
+            Self::InEffect => "InEffect",
             Self::NotImplemented => "NotImplemented",
             Self::FieldsNotHonoured => "FieldsNotHonoured",
             Self::AllFieldsHonoured => "AllFieldsHonoured",

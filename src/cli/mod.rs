@@ -32,6 +32,11 @@ pub enum Command {
     /// Print the Kubernetes manifests that the operator would apply for ECS JSON or for Linkspan's
     /// own objects: offline, and the same bytes every time.
     Render(Render),
+    /// Print the Cluster whose tables these files need, with the names of what must be there beside
+    /// it.
+    Map(Inputs),
+    /// Print the objects of Linkspan that these files are, with a comment at each loss.
+    Import(Inputs),
     /// Print Linkspan's CustomResourceDefinitions.
     Crd(Crd),
     /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
@@ -53,6 +58,7 @@ pub struct Render {
 }
 
 /// How to render.
+#[allow(clippy::struct_excessive_bools, reason = "switches of a command line, one each")]
 #[derive(Debug, clap::Args)]
 pub struct RenderOptions {
     /// Refuse every field that has no or less effect than in ECS.
@@ -73,6 +79,12 @@ pub struct RenderOptions {
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
+    /// Fill the placeholders <NAME> and ${NAME} of the files.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+    /// Hint at good practice too: fixed versions, users, health checks, limits, roles.
+    #[arg(long)]
+    hints: bool,
 }
 
 /// How manifests are written.
@@ -83,6 +95,28 @@ enum Format {
     Yaml,
     /// A JSON List
     Json,
+}
+
+/// `linkspan map` and `linkspan import`
+#[derive(Debug, clap::Args)]
+pub struct Inputs {
+    /// JSON or YAML files; a folder stands for its *.json, *.yaml and *.yml, and - for stdin.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Fill the placeholders <NAME> and ${NAME} of the files.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+    /// The namespace of what names none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+}
+
+/// A placeholder's name and what stands for it.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 /// `linkspan crd`
@@ -105,6 +139,8 @@ impl From<RenderOptions> for Options {
             },
             kubernetes_minor: given.kubernetes_version.0,
             namespace: given.namespace,
+            set: given.set,
+            hints: given.hints,
         }
     }
 }
@@ -132,6 +168,8 @@ fn kubernetes_minor(text: &str) -> Result<Minor, String> {
 pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Render(arguments) => run_render(arguments),
+        Command::Map(arguments) => run_on(arguments, render::clusters),
+        Command::Import(arguments) => run_on(arguments, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
         #[cfg(feature = "controller")]
         Command::Controller(arguments) => shell::controller(arguments),
@@ -150,11 +188,24 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn run_render(arguments: Render) -> io::Result<ExitCode> {
+    show(&render::run(&read_all(&arguments.files)?, &arguments.options.into()))
+}
+
+fn run_on(arguments: Inputs, run: fn(&[File], &Options) -> render::Output) -> io::Result<ExitCode> {
+    let Inputs { files, set, namespace } = arguments;
+    let options = Options { namespace, set, ..Options::default() };
+    show(&run(&read_all(&files)?, &options))
+}
+
+fn read_all(paths: &[PathBuf]) -> io::Result<Vec<File>> {
     let mut files = Vec::new();
-    for path in &arguments.files {
+    for path in paths {
         files.extend(read(path)?);
     }
-    let output = render::run(&files, &arguments.options.into());
+    Ok(files)
+}
+
+fn show(output: &render::Output) -> io::Result<ExitCode> {
     io::stderr().write_all(output.stderr.as_bytes())?;
     io::stdout().write_all(output.stdout.as_bytes())?;
     io::stdout().flush()?;

@@ -4,3 +4,4 @@ pub mod cpu_memory;
 pub mod members;
 pub mod percent;
 pub mod reference;
+pub mod secret;

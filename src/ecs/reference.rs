@@ -82,3 +82,19 @@ pub fn service_of(spec: &Value, object_name: Option<&str>) -> (String, String) {
 pub fn task_definition_of(spec: &Value) -> Option<TaskDefinitionReference> {
     task_definition(&text(spec, "taskDefinition")?).ok()
 }
+
+/// The ECS name of a cluster: its `clusterName`, else the object's name.
+pub fn cluster_of(spec: &Value, object_name: Option<&str>) -> String {
+    text(spec, "clusterName").unwrap_or_else(|| object_name.unwrap_or_default().to_owned())
+}
+
+/// The name of a role, of its ARN or bare: what comes after the last `/`.
+///
+/// ```
+/// use linkspan::ecs::reference::role_name;
+/// assert_eq!(role_name("arn:aws:iam::123456789012:role/team/web"), "web");
+/// assert_eq!(role_name("web"), "web");
+/// ```
+pub fn role_name(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}

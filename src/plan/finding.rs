@@ -76,6 +76,16 @@ impl Findings {
         });
     }
 
+    /// Adds a note that something is so, and changes nothing.
+    pub fn recorded(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Finding {
+            level: Level::Recorded,
+            path: path.into(),
+            value: None,
+            message: message.into(),
+        });
+    }
+
     /// The refusals.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter().filter(|finding| finding.level == Level::Refused)

@@ -32,6 +32,11 @@ const DESCRIBE_ONLY: &[&str] = &[
     "taskSets",
 ];
 
+/// Whether a member is only reported by ECS, and not part of what it is given.
+pub fn is_described_only(input: Input, name: &str) -> bool {
+    input.member(name).is_none() && DESCRIBE_ONLY.contains(&name)
+}
+
 /// Judges a whole spec.
 pub fn judge(input: Input, spec: &Value, findings: &mut Findings) {
     match spec {

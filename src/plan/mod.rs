@@ -18,10 +18,12 @@
 //! 7. **Quiet.** `lastTransitionTime` moves only when `status` moves; an equal status is not written.
 //! 8. **Awake.** Where time alone can change the answer, `wake_at` says when.
 
+pub mod cluster;
 pub mod conditions;
 pub mod diff;
 pub mod finding;
 pub mod judge;
+pub mod mapping;
 mod not_implemented;
 pub mod pod;
 mod route;
@@ -167,7 +169,8 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             task_definition::plan(world, key, moment)
         }
         Kind::Service => service::plan(world, key, moment),
-        Kind::Cluster | Kind::CapacityProvider | Kind::Task | Kind::Rule => {
+        Kind::Cluster => cluster::plan(world, key, moment),
+        Kind::CapacityProvider | Kind::Task | Kind::Rule => {
             not_implemented::plan(world, key, moment)
         }
         Kind::ServiceDeployment

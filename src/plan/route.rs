@@ -78,6 +78,14 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
                 false => Vec::new(),
             }
         }
+        // Whose deployments are rendered by its tables; and the next in line for its name.
+        (Kind::Cluster, Index::Cluster(_)) => {
+            let mut roots = services(world, index);
+            if moved {
+                roots.extend(keys(&world.clusters.find(index)));
+            }
+            roots
+        }
         // The next in line for a name.
         (Kind::Service, Index::ServiceName(_) | Index::Child(..)) if moved => {
             services(world, index)

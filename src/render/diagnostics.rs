@@ -18,6 +18,8 @@ pub(super) enum Severity {
     Warning,
     /// Good to know.
     Note,
+    /// What a careful person would change.
+    Hint,
 }
 
 /// Something to say about a place in a file.
@@ -65,6 +67,10 @@ pub(super) fn span_of(document: &Document, path: &str, of_name: bool) -> Option<
 
 /// Whether a finding is about the name of a member: ECS has none of that name.
 pub(super) fn is_about_name(input: Input, path: &str) -> bool {
+    // What ECS has no word for has names of its own.
+    if input == Input::Cluster && path.starts_with("kubernetes.") {
+        return false;
+    }
     let mut row = String::new();
     for part in path.split_inclusive(']') {
         match part.split_once('[') {
@@ -95,6 +101,7 @@ fn one(diagnostic: &Diagnostic, name: &str, text: &str, shown: &mut String) {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
+        Severity::Hint => "hint",
     };
     let message = printable(&diagnostic.message);
     let Some(span) = diagnostic.span else {

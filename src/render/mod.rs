@@ -5,8 +5,13 @@
 //! write, and what they wrote is printed. Offline and pure: no cluster, no clock, and the same bytes
 //! every time. It decides nothing by itself.
 
+mod comments;
 mod diagnostics;
 mod documents;
+mod hints;
+mod import;
+mod map;
+mod placeholders;
 mod print;
 mod root;
 mod settle;
@@ -28,10 +33,10 @@ use self::diagnostics::{Diagnostic, Severity};
 use self::root::{Root, implied_service};
 use crate::api::{ConditionType, Reason};
 use crate::ecs::members::Input;
-use crate::ecs::reference::{family_of, service_of, task_definition_of};
+use crate::ecs::reference::{cluster_of, family_of, service_of, task_definition_of};
 use crate::plan::finding::{Finding, Findings, Level};
 use crate::plan::judge::judge;
-use crate::plan::{Write, service, task_definition};
+use crate::plan::{Write, cluster, service, task_definition};
 use crate::world::{Kind, ObjectKey, World, set};
 
 /// One file.
@@ -44,6 +49,7 @@ pub struct File {
 }
 
 /// What is asked of a rendering.
+#[allow(clippy::struct_excessive_bools, reason = "switches of what is asked, one each")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether everything that differs from ECS is an error.
@@ -58,6 +64,10 @@ pub struct Options {
     pub kubernetes_minor: u32,
     /// The namespace of what names none.
     pub namespace: String,
+    /// What stands for placeholders, by their names.
+    pub set: Vec<(String, String)>,
+    /// Whether good practice is hinted at.
+    pub hints: bool,
 }
 
 impl Default for Options {
@@ -69,6 +79,8 @@ impl Default for Options {
             format: Format::Yaml,
             kubernetes_minor: crate::NEWEST_KUBERNETES_MINOR,
             namespace: "default".to_owned(),
+            set: Vec::new(),
+            hints: false,
         }
     }
 }
@@ -86,7 +98,27 @@ pub struct Output {
 
 /// Renders files.
 pub fn run(files: &[File], options: &Options) -> Output {
-    let sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
+    print_of(files, options, |_, _, manifests| print(&manifests, options.format))
+}
+
+/// The Clusters whose tables the files need.
+pub fn clusters(files: &[File], options: &Options) -> Output {
+    print_of(files, options, |world, roots, _| map::clusters(world, roots))
+}
+
+/// The files as objects of Linkspan.
+pub fn import(files: &[File], options: &Options) -> Output {
+    print_of(files, options, |world, roots, _| import::objects(world, roots))
+}
+
+/// Reads files, lets the plans do their work, reports, and writes what `write` makes of it.
+fn print_of(
+    files: &[File],
+    options: &Options,
+    write: impl FnOnce(&mut World, &[Root], Vec<Value>) -> Result<String, String>,
+) -> Output {
+    let mut sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
+    let unused = placeholders::fill(&mut sources, &options.set);
     let named: Vec<(&str, &Source)> =
         files.iter().map(|file| file.name.as_str()).zip(&sources).collect();
     let mut rendering = Rendering {
@@ -99,12 +131,22 @@ pub fn run(files: &[File], options: &Options) -> Output {
     let roots = documents::roots(&named, &options.namespace, &mut rendering.diagnostics);
     let roots = rendering.take_in(roots);
     let outcome = rendering.settle(&roots);
-    let Rendering { diagnostics, .. } = rendering;
+    if options.hints {
+        for (number, path, message) in hints::hints(&roots) {
+            if let Some(root) = roots.get(number) {
+                rendering.say(Severity::Hint, root, &path, format!("{path}: {message}"));
+            }
+        }
+    }
+    let Rendering { diagnostics, mut world, .. } = rendering;
     let mut failed = diagnostics.iter().any(|found| found.severity == Severity::Error);
     let texts: Vec<(&str, &str)> =
         named.iter().map(|(name, source)| (*name, source.text.as_str())).collect();
     let mut stderr = diagnostics::show(diagnostics, &texts);
-    let manifests = outcome.and_then(|manifests| print(&manifests, options.format));
+    for name in unused {
+        let _ = writeln!(stderr, "note: no file has the placeholder <{name}> or ${{{name}}}");
+    }
+    let manifests = outcome.and_then(|manifests| write(&mut world, &roots, manifests));
     let stdout = manifests.unwrap_or_else(|defect| {
         failed = true;
         let _ = writeln!(stderr, "error: {defect}");
@@ -229,6 +271,9 @@ impl Rendering<'_> {
         for root in roots {
             self.judge(root);
         }
+        for root in roots.iter().filter(|root| root.key.kind == Kind::Service) {
+            self.judge_mapping(root, roots);
+        }
         let mut manifests = Vec::new();
         for root in roots.iter().filter(|root| !self.is_refused(root, roots)) {
             if self.options.all && !root.implied {
@@ -247,27 +292,7 @@ impl Rendering<'_> {
 
     /// Reports what is wrong with an object, and why it does not go on.
     fn judge(&mut self, root: &Root) {
-        let mut findings = Findings::default();
-        let spec = root.spec();
-        let input = match root.key.kind {
-            Kind::TaskDefinition => {
-                task_definition::resolve(spec, Some(&root.key.name), &mut findings);
-                Input::TaskDefinition
-            }
-            Kind::Service => {
-                findings = service::findings(&self.world, &root.key);
-                Input::Service
-            }
-            Kind::Cluster => Input::Cluster,
-            Kind::CapacityProvider => Input::CapacityProvider,
-            Kind::Task => Input::Task,
-            Kind::Rule => Input::Rule,
-            _ => return,
-        };
-        if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service) {
-            judge(input, spec, &mut findings);
-        }
-        let mut findings = findings.0;
+        let Some((input, mut findings)) = found(&self.world, root) else { return };
         // What is implied is our own words: only that it cannot be done is the user's matter.
         let least = if root.implied {
             Level::Refused
@@ -281,6 +306,17 @@ impl Rendering<'_> {
             self.report(root, input, finding);
         }
         self.report_stall(root, findings.iter().any(|finding| finding.level == Level::Refused));
+    }
+
+    /// Reports what the mapping of a service's cluster leaves to say, where its task definition
+    /// stands.
+    fn judge_mapping(&mut self, service: &Root, roots: &[Root]) {
+        let Some((_, findings)) = service::named(&self.world, &service.key) else { return };
+        if let Some(task_definition) = task_definition_of_service(service, roots) {
+            for finding in &findings.0 {
+                self.report(task_definition, Input::TaskDefinition, finding);
+            }
+        }
     }
 
     fn report(&mut self, root: &Root, input: Input, finding: &Finding) {
@@ -310,6 +346,8 @@ impl Rendering<'_> {
         {
             self.refused.insert(root.key.clone());
             return;
+        } else if is(Reason::ClusterRefused) {
+            (Severity::Error, root.origin.path("cluster"))
         } else if is(Reason::TaskDefinitionNotFound) || is(Reason::TaskDefinitionRefused) {
             if is(Reason::TaskDefinitionNotFound) {
                 message.push_str("; render sees only the files that it is given");
@@ -371,6 +409,44 @@ impl Rendering<'_> {
         let (line, column) = position(&source.text, span.start);
         Some(format!("{name}:{line}:{column}"))
     }
+}
+
+/// What there is to say about an object's spec.
+fn found(world: &World, root: &Root) -> Option<(Input, Vec<Finding>)> {
+    let mut findings = Findings::default();
+    let spec = root.spec();
+    let input = match root.key.kind {
+        Kind::TaskDefinition => {
+            task_definition::resolve(spec, Some(&root.key.name), &mut findings);
+            Input::TaskDefinition
+        }
+        Kind::Service => {
+            findings = service::findings(world, &root.key);
+            Input::Service
+        }
+        Kind::Cluster => {
+            findings = cluster::findings(spec, &cluster_of(spec, Some(&root.key.name)));
+            Input::Cluster
+        }
+        Kind::CapacityProvider => Input::CapacityProvider,
+        Kind::Task => Input::Task,
+        Kind::Rule => Input::Rule,
+        _ => return None,
+    };
+    if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service | Kind::Cluster) {
+        judge(input, spec, &mut findings);
+    }
+    Some((input, findings.0))
+}
+
+/// The task definition among the objects that a service names.
+fn task_definition_of_service<'a>(service: &Root, roots: &'a [Root]) -> Option<&'a Root> {
+    let family = task_definition_of(service.spec())?.family;
+    roots.iter().find(|other| {
+        other.key.kind == Kind::TaskDefinition
+            && other.key.namespace == service.key.namespace
+            && family_of(other.spec(), Some(&other.key.name)) == family
+    })
 }
 
 /// A child as it would be applied, but for what holds in no cluster: an owner whose UID no cluster

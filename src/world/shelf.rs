@@ -25,6 +25,8 @@ pub enum Index {
     Service(String),
     /// Everything of a task definition family: `namespace/family`.
     Family(String),
+    /// The clusters that claim an ECS name, and the services in them: `namespace/cluster`.
+    Cluster(String),
     /// The services that claim an ECS name: `namespace/cluster/service`.
     ServiceName(String),
     /// The services whose child of this kind has this name: `namespace/name`.
@@ -219,7 +221,6 @@ macro_rules! shelved {
 }
 
 shelved! {
-    api::Cluster => Cluster, clusters;
     api::CapacityProvider => CapacityProvider, capacity_providers;
     api::Task => Task, tasks;
     api::Rule => Rule, rules;
@@ -235,6 +236,11 @@ impl Index {
     /// The index of a family in a namespace.
     pub fn family(namespace: &str, family: &str) -> Self {
         Self::Family(format!("{namespace}/{family}"))
+    }
+
+    /// The index of an ECS cluster in a namespace.
+    pub fn cluster(namespace: &str, cluster: &str) -> Self {
+        Self::Cluster(format!("{namespace}/{cluster}"))
     }
 
     /// The index of what belongs to a Service object.
@@ -253,6 +259,10 @@ impl Index {
     }
 }
 
+shelved!(api::Cluster => Cluster, clusters, |object: &api::Cluster| {
+    let name = reference::cluster_of(&object.spec.0, object.metadata.name.as_deref());
+    vec![Index::cluster(namespace_of(object), &name)]
+});
 shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api::TaskDefinition| {
     let family = reference::family_of(&object.spec.0, object.metadata.name.as_deref());
     vec![Index::family(namespace_of(object), &family)]
@@ -277,6 +287,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
     let mut indexes = vec![
         Index::service(namespace, &uid),
+        Index::cluster(namespace, &cluster),
         Index::service_name(namespace, &cluster, &name),
         Index::child(Kind::Endpoints, namespace, &names::endpoints(&name)),
         Index::child(Kind::Deployment, namespace, &workload),

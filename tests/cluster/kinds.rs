@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use linkspan::api::{Cluster, Rule, Service, Task, TaskDefinition};
+use linkspan::api::{Rule, Service, Task, TaskDefinition};
 use serde_json::{Value, json};
 
 use crate::support::{Place, shared, until};
@@ -117,10 +117,9 @@ async fn whatever_a_person_pastes_is_kept_as_it_is() {
 #[tokio::test]
 async fn kinds_without_behaviour_say_so() {
     let place = Place::new("not-yet").await;
-    place.apply::<Cluster>("c", json!({"clusterName": "c"})).await;
     place.apply::<Task>("t", json!({"taskDefinition": "x"})).await;
     place.apply::<Rule>("r", json!({"scheduleExpression": "rate(5 minutes)"})).await;
-    for short in ["ecl/c", "etask/t", "erule/r"] {
+    for short in ["etask/t", "erule/r"] {
         until(&format!("{short} says NotImplemented"), || async {
             let path = "jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}";
             let (_, text) = kubectl(&["get", short, "-n", &place.namespace, "-o", path], "").await;

@@ -3,7 +3,7 @@
 //! The input of `CreateCluster`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, Strings};
-use super::row::Verdict::{NotYet, Recorded};
+use super::row::Verdict::{Honoured, NotYet, Recorded};
 use super::row::{Member, row};
 
 /// The members of a cluster.
@@ -11,7 +11,7 @@ pub(super) const CLUSTER: &[Member] = &[
     row(
         "clusterName",
         String,
-        NotYet,
+        Honoured,
         "Cluster name: up to 255 letters, digits, hyphens and underscores (default `default`).",
     ),
     row("tags", Objects, Recorded, "Up to 50 tags, each key once."),

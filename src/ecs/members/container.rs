@@ -3,7 +3,7 @@
 //! The part `containerDefinitions[]` of the input of `RegisterTaskDefinition`.
 
 use super::row::Shape::{Boolean, Integer, Integers, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, Verdict, row};
 
 /// Swap.
@@ -50,6 +50,12 @@ const LIMITS: Verdict = Approximated(
      annotation of the pod; elsewhere the runtime's own hold",
 );
 
+/// The log router of a task.
+const FIRELENS: Verdict = Approximated(
+    "the router runs as any container of the task and is given nothing: the others' output goes to \
+     their standard output, which the node's log agent can route",
+);
+
 /// The members of a container definition.
 pub(super) const CONTAINER: &[Member] = &[
     row(
@@ -67,13 +73,13 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].repositoryCredentials",
         Object,
-        NotYet,
+        Honoured,
         "How to sign in to a private registry.",
     ),
     row(
         "containerDefinitions[].repositoryCredentials.credentialsParameter",
         String,
-        NotYet,
+        Honoured,
         "ARN or name of the secret that holds username and password.",
     )
     .required(),
@@ -193,17 +199,18 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].environmentFiles",
         Objects,
-        NotYet,
+        Honoured,
         "Files of NAME=value lines; at most 10, the first file wins, environment wins over all.",
     ),
     row(
         "containerDefinitions[].environmentFiles[].value",
         String,
-        NotYet,
+        Honoured,
         "ARN of an S3 object whose key ends in `.env`.",
     )
     .required(),
-    row("containerDefinitions[].environmentFiles[].type", String, NotYet, "Always s3.").required(),
+    row("containerDefinitions[].environmentFiles[].type", String, Honoured, "Always s3.")
+        .required(),
     row(
         "containerDefinitions[].mountPoints",
         Objects,
@@ -348,20 +355,20 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].secrets",
         Objects,
-        NotYet,
+        Honoured,
         "Environment variables whose values come from secrets.",
     ),
     row(
         "containerDefinitions[].secrets[].name",
         String,
-        NotYet,
+        Honoured,
         "Variable name; must not also stand in environment.",
     )
     .required(),
     row(
         "containerDefinitions[].secrets[].valueFrom",
         String,
-        NotYet,
+        Honoured,
         "ARN of a Secrets Manager secret, or name or ARN of an SSM parameter.",
     )
     .required(),
@@ -511,39 +518,39 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].logConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "Where the container's output goes (default: the node's own log files).",
     ),
     row(
         "containerDefinitions[].logConfiguration.logDriver",
         String,
-        NotYet,
+        Honoured,
         "json-file, syslog, journald, gelf, fluentd, awslogs, splunk or awsfirelens.",
     )
     .required(),
     row(
         "containerDefinitions[].logConfiguration.options",
         StringMap,
-        NotYet,
+        Recorded,
         "Options of the log driver, by the driver's own names.",
     ),
     row(
         "containerDefinitions[].logConfiguration.secretOptions",
         Objects,
-        NotYet,
+        Recorded,
         "Options whose values come from secrets.",
     ),
     row(
         "containerDefinitions[].logConfiguration.secretOptions[].name",
         String,
-        NotYet,
+        Recorded,
         "Name of the driver option.",
     )
     .required(),
     row(
         "containerDefinitions[].logConfiguration.secretOptions[].valueFrom",
         String,
-        NotYet,
+        Recorded,
         "ARN of a Secrets Manager secret or an SSM parameter.",
     )
     .required(),
@@ -644,20 +651,20 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].firelensConfiguration",
         Object,
-        NotYet,
+        FIRELENS,
         "Makes this container the log router of the task; one per task.",
     ),
     row(
         "containerDefinitions[].firelensConfiguration.type",
         String,
-        NotYet,
+        Recorded,
         "fluentd or fluentbit.",
     )
     .required(),
     row(
         "containerDefinitions[].firelensConfiguration.options",
         StringMap,
-        NotYet,
+        Recorded,
         "enable-ecs-log-metadata, config-file-type (s3 or file) and config-file-value.",
     ),
     row(

@@ -32,7 +32,7 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "taskRoleArn",
         String,
-        NotYet,
+        Honoured,
         "IAM role (name or ARN) whose rights the task's containers have.",
     ),
     row(

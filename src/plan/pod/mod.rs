@@ -5,10 +5,13 @@
 
 mod annotations;
 mod container;
+mod named;
 mod network;
 mod resources;
 mod security;
 mod volumes;
+
+pub use named::lay;
 
 use std::collections::BTreeMap;
 

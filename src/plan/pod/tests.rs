@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::names::annotation;
 use crate::plan::finding::{Findings, Level};
+use crate::plan::mapping::{self, Mapping, Tables};
 use crate::plan::task_definition::resolve;
 
 const NEWEST: Features = Features { kubernetes_minor: 36, restart_all_containers: true };
@@ -378,4 +379,103 @@ fn ports_that_cannot_be_meant_are_refused() {
     assert_eq!(ports("bridge", twice), 0, "one port under two of the host's");
     assert_eq!(ports("bridge", json!([{"containerPort": 65536}])), 1);
     assert_eq!(ports("bridge", json!([{}])), 1);
+}
+
+/// The pod of a task definition whose cluster has these tables.
+fn mapped(kubernetes: &Value, spec: &Value) -> Value {
+    let mut findings = Findings::default();
+    let task = resolve(spec, Some("family"), &mut findings);
+    assert!(!findings.any_refused(), "{findings:?}");
+    let tables = Tables::read(&json!({"kubernetes": kubernetes}), &mut findings);
+    let mapping = Mapping { tables, ..Mapping::default() };
+    let names = mapping::resolve(&task.identifiers, &mapping, &mut findings);
+    let mut template = template(&task, NEWEST, &[], BTreeMap::new());
+    lay(&names, task.image_pull_policy.as_deref(), &mut template);
+    json!(template)["spec"].clone()
+}
+
+#[test]
+fn example_18_of_environment_files() {
+    let file =
+        |name: &str| json!({"value": format!("arn:aws:s3:::bucket/{name}.env"), "type": "s3"});
+    let row = |name: &str| json!({"value": file(name)["value"], "configMap": name});
+    let spec = one(&json!({
+        "memory": 64,
+        "environmentFiles": [file("file1"), file("file2")],
+        "environment": [{"name": "B", "value": "9"}],
+    }));
+    let pod = mapped(&json!({"environmentFiles": [row("file1"), row("file2")]}), &spec);
+    let container = &pod["containers"][0];
+    let file1 = BTreeMap::from([("A", "1"), ("B", "1")]);
+    let file2 = BTreeMap::from([("A", "2"), ("C", "2")]);
+    // As the kubelet does it: a later source wins, and `env` over all of them.
+    let mut seen = BTreeMap::new();
+    for source in container["envFrom"].as_array().unwrap() {
+        seen.extend(if source["configMapRef"]["name"] == "file1" { &file1 } else { &file2 });
+    }
+    seen.insert("B", container["env"][0]["value"].as_str().unwrap());
+    assert_eq!(seen, BTreeMap::from([("A", "1"), ("B", "9"), ("C", "2")]));
+}
+
+#[test]
+fn a_secret_is_a_variable_from_a_key_of_a_secret() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
+    let spec = one(&json!({
+        "memory": 64,
+        "environment": [{"name": "A", "value": "plain"}, {"name": "PASSWORD", "value": "plain"}],
+        "secrets": [{"name": "PASSWORD", "valueFrom": format!("{arn}:password::")}],
+    }));
+    let tables = json!({"secrets": [{"valueFrom": arn, "secretName": "database"}]});
+    assert_eq!(
+        mapped(&tables, &spec)["containers"][0]["env"],
+        json!([
+            {"name": "A", "value": "plain"},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}},
+        ])
+    );
+}
+
+#[test]
+fn only_a_role_that_is_mapped_brings_a_token() {
+    let mut spec = one(&json!({"memory": 64}));
+    spec["taskRoleArn"] = json!("arn:aws:iam::123456789012:role/web");
+    let pod = mapped(&json!({}), &spec);
+    assert_eq!(pod["serviceAccountName"], Value::Null);
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    let pod = mapped(&json!({"roles": [{"role": "web", "serviceAccount": "shop"}]}), &spec);
+    assert_eq!(pod["serviceAccountName"], "shop");
+    assert_eq!(pod["automountServiceAccountToken"], true);
+}
+
+#[test]
+fn an_image_is_pulled_as_its_row_says() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let tables = json!({"images": [
+        {"prefix": "example:1", "replacement": "mirror/example:1", "digest": digest, "pullSecrets": ["login"]},
+    ]});
+    let mut spec = one(&json!({"memory": 64, "image": "example:1"}));
+    let pod = mapped(&tables, &spec);
+    assert_eq!(pod["containers"][0]["image"], format!("mirror/example@{digest}"));
+    assert_eq!(pod["containers"][0]["imagePullPolicy"], "IfNotPresent");
+    assert_eq!(pod["imagePullSecrets"], json!([{"name": "login"}]));
+    spec["kubernetes"] = json!({"imagePullPolicy": "Always"});
+    assert_eq!(mapped(&tables, &spec)["containers"][0]["imagePullPolicy"], "Always");
+}
+
+#[test]
+fn identifiers_that_cannot_be_meant_are_refused() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
+    let refusals = |members: Value| {
+        let mut members = members;
+        members["memory"] = json!(64);
+        refused(&one(&members)).len()
+    };
+    for wrong in [format!("{arn}:password"), format!("{arn}:a:AWSCURRENT:id"), String::new()] {
+        assert_eq!(refusals(json!({"secrets": [{"name": "A", "valueFrom": wrong}]})), 1, "{wrong}");
+    }
+    assert_eq!(refusals(json!({"secrets": [{"name": "", "valueFrom": ""}]})), 0, "a skeleton's");
+    assert_eq!(refusals(json!({"secrets": [{"name": "A=B", "valueFrom": "a"}]})), 1);
+    assert_eq!(refusals(json!({"logConfiguration": {"logDriver": "awslog"}})), 1);
+    let files = vec![json!({"value": "arn:aws:s3:::b/k.env", "type": "s3"}); 11];
+    assert_eq!(refusals(json!({"environmentFiles": files})), 1);
 }

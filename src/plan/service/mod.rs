@@ -21,8 +21,8 @@ use self::assess::Situation;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
-use super::finding::{Findings, in_one_line};
-use super::{Moment, Plan, Rejection, Waiting, Write, diff, task_definition};
+use super::finding::{Finding, Findings, in_one_line};
+use super::{Moment, Plan, Rejection, Waiting, Write, diff, mapping, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::defect::{self, Defect};
 use crate::world::{Object, ObjectKey, World, set};
@@ -62,6 +62,10 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    if let Some((reference, unmapped)) = unmapped(&observed) {
+        let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
+        findings.0.extend(unmapped.0.into_iter().map(of));
+    }
     let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
     let mut plan = Plan::default();
 
@@ -128,11 +132,38 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     let Some(observed) = Observed::of(world, key) else { return findings };
     let spec = &observed.service.spec.0;
     resolve::settings(spec, &observed.name, &mut findings);
+    if !observed.mapping.exists && observed.cluster != "default" {
+        let message = format!(
+            "no Cluster of that name is in namespace {}; it is taken for one without settings",
+            key.namespace
+        );
+        findings.recorded("cluster", message);
+    }
     if let Named::Revision { spec: revision, .. } = &observed.task_definition {
         let task = task_definition::resolve(&revision.spec.0, None, &mut Findings::default());
         resolve::demands(spec, &task, &mut findings);
     }
     findings
+}
+
+/// What the mapping of a Service's Cluster leaves to say about the task definition that it names, by
+/// that one's own paths, with what it needs: for who shows it with places.
+pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings)> {
+    let observed = Observed::of(world, key)?;
+    let Named::Revision { spec, .. } = &observed.task_definition else { return None };
+    let mut findings = Findings::default();
+    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
+    let names = mapping::resolve(&identifiers, &observed.mapping, &mut findings);
+    Some((names, findings))
+}
+
+/// What no row of the Cluster's tables maps, and of which revision.
+fn unmapped(observed: &Observed) -> Option<(&str, Findings)> {
+    let Named::Revision { reference, spec, .. } = &observed.task_definition else { return None };
+    let mut findings = Findings::default();
+    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
+    mapping::resolve(&identifiers, &observed.mapping, &mut findings);
+    Some((reference, findings))
 }
 
 /// One look at a service: what all of its steps depend on.

@@ -11,6 +11,7 @@ use crate::defect::{self, Defect};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
 use crate::names::{self, annotation, label};
 use crate::plan::age;
+use crate::plan::mapping::Mapping;
 use crate::plan::task_definition::{newest, owner_of_family, revisions_of};
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
 use k8s_openapi::api::apps::v1 as appsv1;
@@ -28,6 +29,8 @@ pub(super) struct Observed {
     pub(super) name: String,
     /// The ECS cluster name.
     pub(super) cluster: String,
+    /// The mapping of its Cluster.
+    pub(super) mapping: Mapping,
     /// The older Service object that has this ECS name, if one has.
     pub(super) earlier_claim: Option<String>,
     /// Its deployment records, oldest first.
@@ -92,6 +95,7 @@ impl Observed {
         let disruption_budget = world.disruption_budgets.get(&key.namespace, &budget);
         Some(Self {
             earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
+            mapping: Mapping::of(world, &key.namespace, &cluster),
             records,
             unreadable_record: unreadable_record(world, &key.namespace, &uid),
             task_definition: named(world, &key.namespace, &service.spec.0),

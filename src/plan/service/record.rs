@@ -15,7 +15,8 @@ use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_o
 use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds};
 use super::{Obstacle, tasks};
 use crate::api::{
-    Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
+    Cause, Features, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
+    ServiceReference,
 };
 use crate::defect::{self, Defect};
 use crate::ecs::members::Input;
@@ -23,7 +24,8 @@ use crate::names::{self, annotation, label};
 use crate::plan::conditions::time;
 use crate::plan::finding::{Findings, in_one_line};
 use crate::plan::judge::is_empty;
-use crate::plan::task_definition::{flag, resolve, without_nulls};
+use crate::plan::mapping::{self, Mapping, Names, Tables};
+use crate::plan::task_definition::{TaskDefinition, flag, identifiers, resolve, without_nulls};
 use crate::plan::{Moment, Write, pod};
 use crate::world::{Kind, Object, ObjectKey, World, set};
 
@@ -79,6 +81,8 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
                 Cause::ServiceUpdated
             } else if forced || (nonce.is_some() && nonce != newest.spec.nonce) {
                 Cause::ForceNewDeployment
+            } else if active && mapping_changed(observed, newest, &revision.spec.0) {
+                Cause::MappingChanged
             } else {
                 return Decision::Keep;
             }
@@ -104,6 +108,10 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
         let message = in_one_line(findings.refusals());
         return Decision::Obstructed(Obstacle::new(Reason::InvalidSpec, message));
     }
+    if let Some(message) = &observed.mapping.refused {
+        return Decision::Obstructed(Obstacle::new(Reason::ClusterRefused, message.clone()));
+    }
+    let names = mapping::resolve(&task.identifiers, &observed.mapping, &mut findings);
     let features = world.features();
     let sequence = next_sequence(observed);
     let labels = template_labels(observed, reference, sequence);
@@ -114,13 +122,51 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
         requested: without_nulls(spec),
         nonce,
         task_definition: reference.clone(),
+        mapping: names.rows.clone(),
         features,
         min_ready_seconds: min_ready_seconds(spec, &task),
-        template: json!(pod::template(&task, features, &balanced_ports(spec), labels)),
+        template: template(&task, &names, features, spec, labels),
     };
-    let inputs = json!([starting_inputs(spec), reference, record.nonce, cause]);
+    let inputs = json!([starting_inputs(spec), reference, record.nonce, cause, record.mapping]);
     let fingerprint = names::sha256_hex(&[&inputs.to_string()]);
     Decision::Start(Box::new(Start { record: object(observed, record), fingerprint }))
+}
+
+/// A record's pod template.
+fn template(
+    task: &TaskDefinition,
+    names: &Names,
+    features: Features,
+    spec: &Value,
+    labels: BTreeMap<String, String>,
+) -> Value {
+    let mut template = pod::template(task, features, &balanced_ports(spec), labels);
+    pod::lay(names, task.image_pull_policy.as_deref(), &mut template);
+    json!(template)
+}
+
+/// Whether the Cluster's tables now give other names than those by which the newest record was made,
+/// while that one is not completed: so that a missing row, once added, mends a deployment that does
+/// not come up. One that is completed keeps its names until the next.
+///
+/// Both sides are computed by this version, from rows as they were written.
+fn mapping_changed(observed: &Observed, newest: &ServiceDeployment, revision: &Value) -> bool {
+    let state = newest.status.as_ref().and_then(|status| status.rollout_state);
+    let now = &observed.mapping;
+    if state == Some(RolloutState::Completed) || now.refused.is_some() {
+        return false;
+    }
+    if now.tables.is_empty() && newest.spec.mapping.is_none() {
+        return false;
+    }
+    let then = Mapping {
+        tables: Tables::read(&json!({"kubernetes": newest.spec.mapping}), &mut Findings::default()),
+        ..Mapping::default()
+    };
+    let identifiers = identifiers(revision, &mut Findings::default());
+    let [then, now] = [&then, now]
+        .map(|mapping| mapping::resolve(&identifiers, mapping, &mut Findings::default()));
+    then.outcome() != now.outcome()
 }
 
 /// The inputs whose change starts a deployment, without what says nothing. The task definition is
@@ -219,7 +265,8 @@ pub(super) fn rendered_anew(observed: &Observed, record: &ServiceDeployment) -> 
     let task = resolve(&revision.spec.0, None, &mut Findings::default());
     let ServiceDeploymentSpec { features, sequence, requested, task_definition, .. } = &record.spec;
     let labels = template_labels(observed, task_definition, *sequence);
-    Some(json!(pod::template(&task, *features, &balanced_ports(requested), labels)))
+    let names = mapping::resolve(&task.identifiers, &observed.mapping, &mut Findings::default());
+    Some(template(&task, &names, *features, requested, labels))
 }
 
 /// The reference by which everything of a service goes with it.

@@ -7,6 +7,7 @@
 mod accelerators;
 mod container;
 mod dependencies;
+mod identifiers;
 mod kernel;
 mod linux_parameters;
 mod network;
@@ -26,6 +27,7 @@ pub(in crate::plan) use container::STOP_TIMEOUT;
 pub use container::{Container, HealthCheck};
 pub use dependencies::Role;
 pub(in crate::plan) use dependencies::shell;
+pub use identifiers::{ContainerIdentifiers, Identifiers, SecretVariable, identifiers};
 pub use kernel::Limit;
 pub use linux_parameters::MemoryFileSystem;
 pub use network::{Names, NetworkMode};

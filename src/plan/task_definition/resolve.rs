@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::container::{Container, containers};
 use super::dependencies::{grace_period, longer_stops, start_order};
+use super::identifiers::{Identifiers, identifiers};
 use super::kernel::kernel_parameters;
 use super::linux_parameters::init_process;
 use super::network::{Names, NetworkMode, names, network_mode};
@@ -105,6 +106,8 @@ pub struct TaskDefinition {
     pub ipc: Namespace,
     /// Kernel parameters of its own.
     pub kernel_parameters: BTreeMap<String, String>,
+    /// What a cluster's mapping table gives names to.
+    pub identifiers: Identifiers,
     /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
     pub image_pull_policy: Option<String>,
 }
@@ -188,6 +191,7 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         processes,
         ipc,
         kernel_parameters,
+        identifiers: identifiers(spec, findings),
         image_pull_policy,
     }
 }

@@ -1,0 +1,105 @@
+//! Which name does an identifier get that no row maps, and which rows would map it?
+//!
+//! * A secret: the Secret of its name (without what AWS appends), under the JSON key, or `value`.
+//! * A parameter: the Secret `parameter-<name>-<hash>`, under `value`.
+//! * A version stage other than AWSCURRENT, or a version id, is appended to the key: `password.AWSPREVIOUS`.
+//! * An environment file: the ConfigMap of its bucket and key.
+//!
+//! What is no DNS label is made one, with a hash of the exact name, so that no two become one. A role
+//! has no default: a pod whose ServiceAccount is not there does not start.
+
+use serde_json::{Value, json};
+
+use super::tables::is_key;
+use crate::ecs::reference::role_name;
+use crate::ecs::secret::{SecretReference, Store};
+use crate::names::{dns_label, hash8};
+
+/// The key of a Secret that holds one value and has no better word for it.
+const WHOLE: &str = "value";
+
+/// An identifier that no row maps: the table that would, and the row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Need {
+    /// Which table.
+    pub table: &'static str,
+    /// The row that gives it its default name.
+    pub row: Value,
+}
+
+/// The Secret of a secret or parameter.
+pub(super) fn secret_name(reference: &SecretReference) -> String {
+    match reference.store {
+        Store::SecretsManager => dns_label(reference.plain_name(), 63),
+        Store::ParameterStore => dns_label(&format!("parameter/{}", reference.name), 63),
+    }
+}
+
+/// The key under which a Secret holds what a reference names; `whole` is that of all of it.
+pub(super) fn key(reference: &SecretReference, whole: Option<&str>) -> String {
+    let mut key = match &reference.json_key {
+        Some(json_key) => json_key.clone(),
+        None => whole.unwrap_or(WHOLE).to_owned(),
+    };
+    for version in [&reference.stage, &reference.id].into_iter().flatten() {
+        key.push('.');
+        key.push_str(version);
+    }
+    if is_key(&key) {
+        return key;
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let clean: String = key.chars().map(|c| if allowed(c) { c } else { '_' }).take(200).collect();
+    format!("{clean}-{}", hash8(&[&key]))
+}
+
+/// The ConfigMap of an environment file.
+pub(super) fn config_map(arn: &str) -> String {
+    dns_label(arn.rsplit(":::").next().unwrap_or(arn), 63)
+}
+
+/// The registry of an image of a private ECR registry, with the `/` after it.
+pub(super) fn private_registry(image: &str) -> Option<&str> {
+    let end = image.find('/')?;
+    image.get(..=end).filter(|registry| registry.contains(".dkr.ecr"))
+}
+
+/// The row for a registry: where else its images are, or how the nodes sign in to it.
+pub(super) fn image_row(registry: &str) -> Need {
+    Need { table: "images", row: json!({"prefix": registry, "pullSecrets": ["ecr"]}) }
+}
+
+/// The row for a role.
+pub(super) fn role_row(role: &str) -> Need {
+    let account = dns_label(role_name(role), 63);
+    Need { table: "roles", row: json!({"role": role, "serviceAccount": account}) }
+}
+
+/// The row for a secret or a parameter.
+pub(super) fn secret_row(written: &str, reference: &SecretReference) -> Need {
+    let secret_name = secret_name(reference);
+    let row = if reference.json_key.is_none() {
+        json!({"valueFrom": written, "secretName": secret_name, "key": key(reference, None)})
+    } else {
+        // One row for all keys of the secret.
+        json!({"valueFrom": whole(written), "secretName": secret_name})
+    };
+    Need { table: "secrets", row }
+}
+
+/// The row for credentials of a registry.
+pub(super) fn credentials_row(written: &str, reference: &SecretReference) -> Need {
+    let row = json!({"valueFrom": written, "secretName": secret_name(reference)});
+    Need { table: "secrets", row }
+}
+
+/// The row for an environment file.
+pub(super) fn file_row(arn: &str) -> Need {
+    let row = json!({"value": arn, "configMap": config_map(arn)});
+    Need { table: "environmentFiles", row }
+}
+
+/// An ARN of a secret without the three parts that name a part of it.
+fn whole(written: &str) -> String {
+    written.split(':').take(7).collect::<Vec<_>>().join(":")
+}
