@@ -133,7 +133,7 @@ async fn fewer_tasks_in_the_middle_of_a_roll_keep_the_floor() {
 }
 
 #[tokio::test]
-async fn fewer_tasks_in_a_roll_that_stands_still_come_at_once() {
+async fn fewer_tasks_in_a_roll_that_stands_still_do_not_wait_for_its_end() {
     let place = Place::new("fewer-stuck").await;
     let service = at_rest(&place, "web", 6, (50, 150)).await;
     let recording = Recording::start(&place, "web").await;

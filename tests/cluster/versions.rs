@@ -9,7 +9,7 @@ use linkspan::defect::Defect;
 use serde_json::json;
 
 use crate::operator::Operator;
-use crate::support::{Place, own_control_plane};
+use crate::support::{Place, own_control_plane, until};
 
 /// What must stay: every pod, by UID, and every record.
 async fn standing(place: &Place, services: &[Service]) -> BTreeSet<String> {
@@ -60,6 +60,11 @@ async fn another_version_restarts_nothing() {
     let kept = before.iter().filter(|name| after.contains(*name)).count();
     assert_eq!(kept, 4 + 2, "two pods and a record of each service: {before:?} {after:?}");
     assert_eq!(after.len(), kept + 1, "and the pod that was asked for: {after:?}");
+    until("what the roll replaced is gone", || async {
+        let standing = standing(&place, &services[2..]).await;
+        if standing.len() == 2 + 1 { Ok(()) } else { Err(format!("{standing:?}")) }
+    })
+    .await;
     let before = standing(&place, &services).await;
     other.kill().await;
 

@@ -31,6 +31,11 @@ use crate::world::{Object, ObjectKey, World, set};
 /// files makes one deployment.
 const STILLNESS: SignedDuration = SignedDuration::from_secs(1);
 
+/// How long a roll must have stood still before a count comes down in the middle of it. A roll that
+/// goes on ends before that, and then the count comes down; a task that becomes healthy at the moment
+/// in which it is told to stop would mislead the Deployment controller to stop another one.
+const STILLNESS_OF_A_ROLL: SignedDuration = SignedDuration::from_secs(10);
+
 /// Something that keeps a service from going on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Obstacle {
@@ -194,12 +199,12 @@ impl Pass<'_> {
         Some(Obstacle::new(Reason::RejectedByCluster, message))
     }
 
-    /// Whether a roll has stood still for a moment, as one does that waits for a task; if not, the
+    /// Whether a roll has stood still for a while, as one does that waits for a task; if not, the
     /// plan waits for that. Watches of several kinds do not bring their news at one time, and what a
     /// count does to the ReplicaSets' sizes is known only where none of them changes.
     fn is_at_rest(&self, seen: &rollout::Seen, plan: &mut Plan) -> bool {
         let look = format!("{} {}", self.settings.desired, seen.sizes());
-        plan.waiting.is_none() && is_still(&look, STILLNESS, self.moment, plan)
+        plan.waiting.is_none() && is_still(&look, STILLNESS_OF_A_ROLL, self.moment, plan)
     }
 
     /// Brings the children to what the newest record says, and reports.
