@@ -79,7 +79,7 @@ pub struct RenderOptions {
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Fill the placeholders <NAME> and ${NAME} of the files.
+    /// Fill the placeholders `<NAME>` and `${NAME}` of the files.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
     /// Hint at good practice too: fixed versions, users, health checks, limits, roles.
@@ -103,7 +103,7 @@ pub struct Inputs {
     /// JSON or YAML files; a folder stands for its *.json, *.yaml and *.yml, and - for stdin.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Fill the placeholders <NAME> and ${NAME} of the files.
+    /// Fill the placeholders `<NAME>` and `${NAME}` of the files.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
     /// The namespace of what names none.

@@ -1,7 +1,7 @@
 //! Which Kubernetes names do the AWS identifiers of a task definition get?
 //!
 //! In this order: by the tables of the service's Cluster; by a default name that is derived from the
-//! identifier ([`derived`]); else it differs from ECS, and the finding prints the row that would map
+//! identifier (`derived`); else it differs from ECS, and the finding prints the row that would map
 //! it. All names are of objects in the Cluster's own namespace. Whether such an object is there is no
 //! question here: nothing looks at Secrets.
 
