@@ -15,6 +15,8 @@
 )]
 #![allow(dead_code, reason = "each benchmark uses its part of the support")]
 
+#[path = "support/report.rs"]
+mod report;
 mod support;
 
 use std::time::{Duration, Instant};
@@ -22,8 +24,9 @@ use std::time::{Duration, Instant};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use linkspan::api::{Service, TaskDefinition};
+use report::{Report, heads, size};
 use serde_json::json;
-use support::{Operator, Report, control_plane, each, heads, size};
+use support::{Operator, control_plane, each};
 
 const LINKSPAN: &str = "ecs.linkspan.dev/v1alpha1";
 

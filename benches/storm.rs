@@ -16,6 +16,8 @@
 )]
 #![allow(dead_code, reason = "each benchmark uses its part of the support")]
 
+#[path = "support/report.rs"]
+mod report;
 mod support;
 
 use std::collections::BTreeMap;
@@ -30,8 +32,9 @@ use kube::api::{
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt};
 use linkspan::api::{Service, ServiceDeployment};
+use report::{Report, heads, size};
 use serde_json::{Value, json};
-use support::{Operator, Report, control_plane, each, heads, size};
+use support::{Operator, control_plane, each};
 
 const LINKSPAN: &str = "ecs.linkspan.dev/v1alpha1";
 

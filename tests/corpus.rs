@@ -11,49 +11,35 @@
     reason = "a test, and its summary"
 )]
 
+#[macro_use]
+#[path = "included/tell.rs"]
+mod tell;
+#[path = "included/corpus.rs"]
+mod corpus;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
 
 use linkspan::ecs::members::{Input, Shape, Verdict};
 use linkspan::plan::judge::is_empty;
 use linkspan::render::{File, Options, Output, read, run};
 use serde_json::{Value, json};
 
+use corpus::{corpus, task_definition_for};
+
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test has no command line to be told by")]
 fn every_file_is_rendered_or_refused_with_a_place() {
-    let Ok(folder) = std::env::var("LINKSPAN_CORPUS") else {
-        say("skipped: set LINKSPAN_CORPUS to a folder with files/*.json");
-        return;
-    };
-    let mut paths: Vec<PathBuf> = fs::read_dir(PathBuf::from(folder).join("files"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "the folder is empty");
+    let Some(files) = corpus() else { return };
     let mut tally = Tally::default();
-    for path in paths {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let file = File { name, bytes: fs::read(path).unwrap() };
-        tally.count(&file);
+    for file in &files {
+        tally.count(file);
     }
     let Tally { rendered, without_difference, refused, .. } = tally;
-    say(&format!(
+    tell!(
         "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
          {refused} refused; --nocapture lists why",
         rendered + refused
-    ));
+    );
     println!("{tally}");
-}
-
-/// Prints a line although the test passes.
-fn say(line: &str) {
-    // Past the capture of a passing test's output.
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "{line}").unwrap();
 }
 
 #[derive(Default)]
@@ -130,46 +116,6 @@ fn reason(message: &str) -> String {
         })
         .collect();
     plain
-}
-
-/// A service alone names a task definition that is not there: one that fits is put beside it.
-fn task_definition_for(file: &File) -> Option<File> {
-    let documents = read(&file.bytes).documents.ok()?;
-    let mut spec = &documents.first()?.value;
-    for wrapper in ["services", "service"] {
-        spec = spec.get(wrapper).map_or(spec, |inner| inner.get(0).unwrap_or(inner));
-    }
-    if spec.get("containerDefinitions").is_some() || spec.is_array() {
-        return None;
-    }
-    let reference = spec.get("taskDefinition")?.as_str()?;
-    let short = reference.rsplit('/').next()?;
-    let (family, revision) = short.split_once(':').unwrap_or((short, "1"));
-    let balancers = spec.get("loadBalancers").and_then(Value::as_array);
-    let containers: BTreeMap<&str, Value> = balancers
-        .into_iter()
-        .flatten()
-        .filter_map(|balancer| {
-            let name = balancer.get("containerName")?.as_str()?;
-            let port = balancer.get("containerPort")?.clone();
-            let ports = json!([{"containerPort": port}]);
-            Some((name, json!({"name": name, "image": "example", "portMappings": ports})))
-        })
-        .collect();
-    let mut containers: Vec<Value> = containers.into_values().collect();
-    if containers.is_empty() {
-        containers.push(json!({"name": "main", "image": "example"}));
-    }
-    let fitting = json!({
-        "family": family,
-        "revision": revision.parse::<i64>().ok(),
-        "requiresCompatibilities": ["FARGATE"],
-        "networkMode": "awsvpc",
-        "cpu": "256",
-        "memory": "512",
-        "containerDefinitions": containers,
-    });
-    Some(File { name: "fitting.json".to_owned(), bytes: fitting.to_string().into_bytes() })
 }
 
 /// Every member of a file is honoured, or something is said about it or about what holds it.

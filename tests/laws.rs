@@ -6,9 +6,9 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[macro_use]
-#[path = "shared/tell.rs"]
+#[path = "included/tell.rs"]
 mod tell;
-#[path = "shared/defects.rs"]
+#[path = "included/defects.rs"]
 mod defects;
 
 use std::collections::BTreeMap;

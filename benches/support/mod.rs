@@ -1,4 +1,4 @@
-//! What both benchmarks need: a control plane, the operator as a process of its own, and rows.
+//! What the benchmarks of the operator need: a control plane, and the operator as a process.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,15 +12,9 @@ use futures::StreamExt;
 use kube::Client;
 use linkspan::sandbox::control_plane::{ControlPlane, Lines, Options};
 use linkspan::sandbox::node_groups;
-use serde_json::{Value, json};
 
 /// How many requests both sides have under way at once.
 pub const CONCURRENCY: usize = 16;
-
-/// A number from the environment: a small one tries a benchmark out.
-pub fn size(variable: &str, default: usize) -> usize {
-    std::env::var(variable).ok().and_then(|digits| digits.parse().ok()).unwrap_or(default)
-}
 
 /// A control plane with nodes that hold many pods.
 pub async fn control_plane() -> ControlPlane {
@@ -138,33 +132,4 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What was measured, beside the goal.
-#[derive(Default)]
-pub struct Report(Vec<Value>);
-
-impl Report {
-    pub fn row(&mut self, what: &str, goal: &str, measured: f64, unit: &str, met: bool) {
-        println!(
-            "{what:<64}{goal:>12}{measured:>12.2} {unit:<8}{}",
-            if met { "met" } else { "missed" }
-        );
-        self.0.push(
-            json!({"what": what, "goal": goal, "measured": measured, "unit": unit, "met": met}),
-        );
-    }
-
-    /// Writes the rows as JSON, for who compares runs.
-    pub fn save(&self, name: &str) {
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join(format!("{name}.json"));
-        std::fs::write(&path, serde_json::to_string_pretty(&self.0).unwrap()).unwrap();
-        println!("\nas JSON: {}", path.display());
-    }
-}
-
-/// The heads of the table.
-pub fn heads() {
-    println!("\n{:<64}{:>12}{:>12}", "WHAT", "GOAL", "MEASURED");
 }

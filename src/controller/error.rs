@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kube::core::Status;
+use kube::core::response::StatusCause;
 use serde_json::Value;
 
 use crate::plan::Rejection;
@@ -108,11 +109,13 @@ impl Error {
 }
 
 fn names_field(status: &Status, field: &str) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.field == field)
+    causes(status).any(|cause| cause.field == field)
 }
 
 fn names_ending_namespace(status: &Status) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+    causes(status).any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+fn causes(status: &Status) -> impl Iterator<Item = &StatusCause> {
+    status.details.iter().flat_map(|details| &details.causes)
 }

@@ -21,13 +21,11 @@ pub enum LogFormat {
 /// The filter cannot be read, or logging was started before.
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
-    // Colours are for a terminal, and for who has not said NO_COLOR.
-    let colours = std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty())
-        && std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(std::io::stderr);
+    let mut lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if !std::io::stderr().is_terminal() {
+        // On a terminal, NO_COLOR decides.
+        lines = lines.with_ansi(false);
+    }
     let started = match format {
         LogFormat::Human => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

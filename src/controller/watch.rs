@@ -329,6 +329,5 @@ fn no_longer_unreadable(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKe
 
 /// The Service of a UID, as one to be planned for.
 fn services_of(world: &World, namespace: &str, uid: &str) -> BTreeSet<ObjectKey> {
-    let services = world.services.find(&Index::service(namespace, uid));
-    services.iter().map(|service| key_of::<api::Service>(&service.metadata)).collect()
+    world.services.find_keys(&Index::service(namespace, uid)).into_iter().collect()
 }

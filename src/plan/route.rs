@@ -71,9 +71,9 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         }
         // A revision that is no longer in use may go.
         (Kind::Service | Kind::ServiceDeployment, Index::Family(_)) => {
-            let owners = keys(&world.task_definitions.find(index));
+            let owners = world.task_definitions.find_keys(index);
             match owners.is_empty() {
-                true => keys(&world.revisions.find(index)),
+                true => world.revisions.find_keys(index),
                 false if left => owners,
                 false => Vec::new(),
             }
@@ -82,7 +82,7 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         (Kind::Cluster, Index::Cluster(_)) => {
             let mut roots = services(world, index);
             if moved {
-                roots.extend(keys(&world.clusters.find(index)));
+                roots.extend(world.clusters.find_keys(index));
             }
             roots
         }
@@ -99,26 +99,12 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
 }
 
 fn family(world: &World, index: &Index) -> Vec<ObjectKey> {
-    let mut roots = keys(&world.task_definitions.find(index));
-    roots.extend(keys(&world.revisions.find(index)));
+    let mut roots = world.task_definitions.find_keys(index);
+    roots.extend(world.revisions.find_keys(index));
     roots.extend(services(world, index));
     roots
 }
 
 fn services(world: &World, index: &Index) -> Vec<ObjectKey> {
-    keys(&world.services.find(index))
-}
-
-fn keys<K: Shelved>(objects: &[Arc<K>]) -> Vec<ObjectKey> {
-    objects
-        .iter()
-        .map(|object| {
-            let meta = object.meta();
-            ObjectKey::new(
-                K::KIND,
-                meta.namespace.as_deref().unwrap_or_default(),
-                meta.name.as_deref().unwrap_or_default(),
-            )
-        })
-        .collect()
+    world.services.find_keys(index)
 }

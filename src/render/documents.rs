@@ -147,9 +147,13 @@ impl Reader<'_> {
             return;
         }
         let mut body = Value::Object(object.clone());
-        if let Some(body) = body.as_object_mut() {
-            // What a cluster said of it at some time is not what is asked for.
-            body.remove("status");
+        // What a cluster said of it at some time is not what is asked for.
+        for (parent, member) in
+            [("", "status"), ("/metadata", "resourceVersion"), ("/metadata", "managedFields")]
+        {
+            if let Some(parent) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
+                parent.remove(member);
+            }
         }
         let namespace = if known.is_namespaced() {
             let given = body.pointer("/metadata/namespace").and_then(Value::as_str);

@@ -78,14 +78,7 @@ pub fn settle_watched(
 /// The objects that plans are made for, in the order of their kinds, namespaces and names.
 fn planned(world: &World) -> Vec<ObjectKey> {
     fn keys<K: Shelved>(world: &World, keys: &mut Vec<ObjectKey>) {
-        for object in K::shelf(world).iter() {
-            let meta = object.meta();
-            keys.push(ObjectKey::new(
-                K::KIND,
-                meta.namespace.as_deref().unwrap_or_default(),
-                meta.name.as_deref().unwrap_or_default(),
-            ));
-        }
+        keys.extend(K::shelf(world).keys());
     }
     let mut planned = Vec::new();
     for kind in Kind::ALL {

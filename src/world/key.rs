@@ -99,6 +99,26 @@ impl Kind {
         }
     }
 
+    /// Whether only the plans of one service look at an object of this kind.
+    pub fn is_of_one_service(self) -> bool {
+        match self {
+            Self::Service
+            | Self::ServiceDeployment
+            | Self::Deployment
+            | Self::ReplicaSet
+            | Self::Pod
+            | Self::Endpoints
+            | Self::DisruptionBudget => true,
+            Self::Cluster
+            | Self::CapacityProvider
+            | Self::TaskDefinition
+            | Self::TaskDefinitionRevision
+            | Self::Task
+            | Self::Rule
+            | Self::Node => false,
+        }
+    }
+
     /// Whether its objects live in a namespace.
     pub fn is_namespaced(self) -> bool {
         !matches!(self, Self::CapacityProvider | Self::Node)

@@ -174,7 +174,8 @@ impl World {
     /// simulated one) counts as the server's. Looks at every node.
     pub fn features(&self) -> api::Features {
         let server = self.server_minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR);
-        let statuses = || self.nodes.iter().filter_map(|node| node.status.as_ref());
+        let nodes: Vec<_> = self.nodes.iter().collect();
+        let statuses = || nodes.iter().filter_map(|node| node.status.as_ref());
         let kubernetes_minor = statuses()
             .filter_map(|status| minor_version(&status.node_info.as_ref()?.kubelet_version))
             .fold(server, u32::min);

@@ -15,6 +15,7 @@
 //! A task that fails by itself is nobody's violation. Tests of rollouts have a health check, so that a
 //! ready task is a healthy one.
 
+use crate::ask::Ask;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -33,46 +34,27 @@ use tokio::task::JoinSet;
 
 use crate::support::{Place, until};
 
-/// What is asked of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ask {
-    desired: i64,
-    minimum_healthy: i64,
-    maximum: i64,
+/// What a Service asks for.
+fn asked(service: &Value) -> Ask {
+    let spec = &service["spec"];
+    let percents = &spec["deploymentConfiguration"];
+    Ask {
+        desired: integer(&spec["desiredCount"]).unwrap_or(1),
+        minimum_healthy: integer(&percents["minimumHealthyPercent"]).unwrap_or(100),
+        maximum: integer(&percents["maximumPercent"]).unwrap_or(200),
+    }
 }
 
-impl Ask {
-    fn of(service: &Value) -> Self {
-        let spec = &service["spec"];
-        let percents = &spec["deploymentConfiguration"];
-        Self {
-            desired: spec["desiredCount"].as_i64().unwrap_or(1),
-            minimum_healthy: percents["minimumHealthyPercent"].as_i64().unwrap_or(100),
-            maximum: percents["maximumPercent"].as_i64().unwrap_or(200),
-        }
-    }
+fn is_met(ask: Ask, deployment: &Value) -> bool {
+    let spec = &deployment["spec"];
+    let rolling = &spec["strategy"]["rollingUpdate"];
+    let number = |value| integer(value).unwrap_or_default();
+    let (down, up) = (number(&rolling["maxUnavailable"]), number(&rolling["maxSurge"]));
+    ask.fits(number(&spec["replicas"]), down, up)
+}
 
-    // Not the code on trial: by halves and quarters, as ECS documents its rounding.
-    fn floor(self) -> i64 {
-        let hundredths = self.desired * self.minimum_healthy;
-        hundredths / 100 + i64::from(hundredths % 100 > 0)
-    }
-
-    fn cap(self) -> i64 {
-        self.desired * self.maximum / 100
-    }
-
-    fn is_met_by(self, deployment: &Value) -> bool {
-        let spec = &deployment["spec"];
-        let rolling = &spec["strategy"]["rollingUpdate"];
-        let number = |value: &Value| value.as_i64().unwrap_or_default();
-        let replicas = number(&spec["replicas"]);
-        let (down, up) = (number(&rolling["maxUnavailable"]), number(&rolling["maxSurge"]));
-        if self.desired == 0 || (self.floor() >= self.desired && self.cap() <= self.desired) {
-            return replicas == self.desired && (down, up) == (0, 1);
-        }
-        replicas - down >= self.floor() && replicas + up <= self.cap()
-    }
+fn integer(value: &Value) -> Option<i32> {
+    i32::try_from(value.as_i64()?).ok()
 }
 
 #[derive(Clone, Debug)]
@@ -90,11 +72,11 @@ pub(crate) struct Verdict {
     /// Versions of pods.
     pub(crate) steps: usize,
     /// The least that were healthy, from when the first ask's floor was reached.
-    pub(crate) least_healthy: i64,
+    pub(crate) least_healthy: i32,
     /// The most that were there.
-    pub(crate) most: i64,
+    pub(crate) most: i32,
     /// The most that were there with those that had been told to stop and did not yet.
-    pub(crate) most_with_late: i64,
+    pub(crate) most_with_late: i32,
 }
 
 /// A recording of one service. It ends when this is dropped.
@@ -221,7 +203,7 @@ async fn follow<K>(
 struct Tasks<'a> {
     pods: BTreeMap<&'a str, &'a Value>,
     /// The sizes of ReplicaSets by name.
-    sizes: BTreeMap<&'a str, i64>,
+    sizes: BTreeMap<&'a str, i32>,
 }
 
 impl Tasks<'_> {
@@ -233,12 +215,12 @@ impl Tasks<'_> {
         self.pods.values().filter(stays).filter(goes_on)
     }
 
-    fn total_with_late(&self) -> i64 {
-        i64::try_from(self.there().count()).unwrap()
+    fn total_with_late(&self) -> i32 {
+        i32::try_from(self.there().count()).unwrap()
     }
 
-    fn total(&self) -> i64 {
-        let mut of_sets: BTreeMap<&str, i64> = BTreeMap::new();
+    fn total(&self) -> i32 {
+        let mut of_sets: BTreeMap<&str, i32> = BTreeMap::new();
         for pod in self.there() {
             let owner = pod["metadata"]["ownerReferences"][0]["name"].as_str();
             *of_sets.entry(owner.unwrap_or_default()).or_default() += 1;
@@ -249,12 +231,12 @@ impl Tasks<'_> {
         counted.sum()
     }
 
-    fn healthy(&self) -> i64 {
+    fn healthy(&self) -> i32 {
         let is_ready = |pod: &&&Value| {
             let conditions = pod["status"]["conditions"].as_array();
             conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True")
         };
-        i64::try_from(self.there().filter(is_ready).count()).unwrap()
+        i32::try_from(self.there().filter(is_ready).count()).unwrap()
     }
 }
 
@@ -262,18 +244,18 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
     let mut asks: Vec<Ask> = Vec::new();
     let mut written = 0;
     let mut tasks = Tasks::default();
-    let mut verdict = Verdict { steps: 0, least_healthy: i64::MAX, most: 0, most_with_late: 0 };
+    let mut verdict = Verdict { steps: 0, least_healthy: i32::MAX, most: 0, most_with_late: 0 };
     let mut deployment = Value::Null;
     for version in versions {
         match (version.kind.as_str(), &version.body) {
             ("Service", Some(body)) => {
-                let ask = Ask::of(body);
+                let ask = asked(body);
                 if asks.last() != Some(&ask) {
                     asks.push(ask);
                 }
             }
             ("ReplicaSet", body) => {
-                let size = body.as_ref().and_then(|body| body["spec"]["replicas"].as_i64());
+                let size = body.as_ref().and_then(|body| integer(&body["spec"]["replicas"]));
                 tasks.sizes.insert(&version.name, size.unwrap_or_default());
             }
             ("Deployment", body) => deployment = body.clone().unwrap_or_default(),
@@ -292,7 +274,7 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
                 verdict.most_with_late = verdict.most_with_late.max(tasks.total_with_late());
                 let in_force = &asks[written.min(asks.len().saturating_sub(1))..];
                 let floor = in_force.iter().map(|ask| ask.floor()).min().unwrap_or_default();
-                let cap = in_force.iter().map(|ask| ask.cap()).max().unwrap_or(i64::MAX);
+                let cap = in_force.iter().map(|ask| ask.cap()).max().unwrap_or(i32::MAX);
                 if stopped && tasks.healthy() < healthy && tasks.healthy() < floor {
                     return Err(format!(
                         "version {}: {} stops: {} healthy, and the floor is {floor} ({in_force:?}, {})",
@@ -314,13 +296,12 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
             }
             _ => {}
         }
-        if let Some(newest) =
-            (written..asks.len()).rev().find(|at| asks[*at].is_met_by(&deployment))
+        if let Some(newest) = (written..asks.len()).rev().find(|at| is_met(asks[*at], &deployment))
         {
             written = newest;
         }
         let reached = asks.first().is_some_and(|first| tasks.healthy() >= first.floor());
-        if reached || verdict.least_healthy != i64::MAX {
+        if reached || verdict.least_healthy != i32::MAX {
             verdict.least_healthy = verdict.least_healthy.min(tasks.healthy());
         }
     }
@@ -342,11 +323,11 @@ mod tests {
     }
 
     fn start(
-        desired: i64,
-        unavailable: i64,
-        surge: i64,
-        minimum: i64,
-        maximum: i64,
+        desired: i32,
+        unavailable: i32,
+        surge: i32,
+        minimum: i32,
+        maximum: i32,
     ) -> Vec<Version> {
         let percents = json!({"minimumHealthyPercent": minimum, "maximumPercent": maximum});
         let service =

@@ -148,28 +148,42 @@ fn body<K: Serialize>(object: &K) -> Value {
     json!(object)
 }
 
-async fn patch<K>(place: &Place, name: &str, operation: Value) -> Result<Value, kube::Error>
-where
+/// A kind that a service has in its namespace.
+trait Child:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+{
+}
+
+impl<K> Child for K where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
         + Debug
         + Serialize
-        + DeserializeOwned,
+        + DeserializeOwned
 {
+}
+
+async fn patch<K: Child>(
+    place: &Place,
+    name: &str,
+    operation: Value,
+) -> Result<Value, kube::Error> {
     let meddler = PatchParams { field_manager: Some("meddler".into()), ..PatchParams::default() };
     let operation = serde_json::from_value(json!([operation])).unwrap();
     place.api::<K>().patch(name, &meddler, &Patch::Json::<()>(operation)).await.map(|k| body(&k))
 }
 
 /// Waits until a child is as it was at a path, and says how long that took; nothing, if too long.
-async fn repaired<K>(place: &Place, name: &str, path: &Path, value: &Value) -> Option<Duration>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
-{
+async fn repaired<K: Child>(
+    place: &Place,
+    name: &str,
+    path: &Path,
+    value: &Value,
+) -> Option<Duration> {
     let started = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     while started.elapsed() < WITHIN {
@@ -188,14 +202,7 @@ fn note(of: &str) -> Path {
     ["metadata", of, "example.com/note"].map(|member| Step::Member(member.to_owned())).to_vec()
 }
 
-async fn edit_all<K>(place: &Place, name: &str) -> Edits
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
-{
+async fn edit_all<K: Child>(place: &Place, name: &str) -> Edits {
     let theirs = json!({"example.com/note": "mine"});
     place.meddle::<K>(name, json!({"metadata": {"annotations": theirs, "labels": theirs}})).await;
     let original = body(&place.api::<K>().get(name).await.unwrap());

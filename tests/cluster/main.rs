@@ -12,14 +12,19 @@
 )]
 
 #[macro_use]
-#[path = "../shared/tell.rs"]
+#[path = "../included/tell.rs"]
 mod tell;
 
+#[path = "../included/ask.rs"]
+mod ask;
 mod bounds;
 mod conflicts;
-#[path = "../shared/defects.rs"]
+#[path = "../included/corpus.rs"]
+mod corpus;
+#[path = "../included/defects.rs"]
 mod defects;
 mod drift;
+mod dry_run;
 mod edits;
 mod interruption;
 mod kinds;
@@ -27,6 +32,7 @@ mod lifecycle;
 mod malformed;
 #[path = "../interruption/operator.rs"]
 mod operator;
+mod parity;
 mod percents;
 mod pods;
 mod quiet;

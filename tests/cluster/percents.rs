@@ -54,6 +54,20 @@ async fn started(place: &Place, service: &Service, revision: &str) {
     .await;
 }
 
+/// A service of so many tasks, recorded from rest until tasks of its second revision are there.
+async fn in_mid_roll(
+    place: &Place,
+    count: i64,
+    percents: (i64, i64),
+    image: &str,
+) -> (Service, Recording) {
+    let service = at_rest(place, "web", count, percents).await;
+    let recording = Recording::start(place, "web").await;
+    place.task_definition("web", image).await;
+    started(place, &service, "2").await;
+    (service, recording)
+}
+
 async fn count_of(place: &Place, service: &Service) -> i32 {
     place.deployment(service).await.spec.unwrap().replicas.unwrap()
 }
@@ -98,10 +112,7 @@ async fn the_first_deployment_needs_no_room() {
 #[tokio::test]
 async fn a_count_that_leaves_no_room_waits_for_the_end_of_the_roll() {
     let place = Place::new("closes").await;
-    let service = at_rest(&place, "web", 4, (100, 125)).await;
-    let recording = Recording::start(&place, "web").await;
-    place.task_definition("web", NEVER).await;
-    started(&place, &service, "2").await;
+    let (service, recording) = in_mid_roll(&place, 4, (100, 125), NEVER).await;
     // 125 % of 3 is 3: no room.
     place.scale("web", 3).await;
     let said = place.service_when("web", "the wait is said", |service| {
@@ -122,10 +133,7 @@ async fn a_count_that_leaves_no_room_waits_for_the_end_of_the_roll() {
 #[tokio::test]
 async fn fewer_tasks_in_the_middle_of_a_roll_keep_the_floor() {
     let place = Place::new("fewer").await;
-    let service = at_rest(&place, "web", 6, (100, 150)).await;
-    let recording = Recording::start(&place, "web").await;
-    place.task_definition("web", &slow(2)).await;
-    started(&place, &service, "2").await;
+    let (_, recording) = in_mid_roll(&place, 6, (100, 150), &slow(2)).await;
     place.scale("web", 3).await;
     place.steady("web", 3, "web:2").await;
     let verdict = recording.end("6 tasks at 100/150 % to 3 in mid-roll").await;
@@ -135,10 +143,7 @@ async fn fewer_tasks_in_the_middle_of_a_roll_keep_the_floor() {
 #[tokio::test]
 async fn fewer_tasks_in_a_roll_that_stands_still_do_not_wait_for_its_end() {
     let place = Place::new("fewer-stuck").await;
-    let service = at_rest(&place, "web", 6, (50, 150)).await;
-    let recording = Recording::start(&place, "web").await;
-    place.task_definition("web", NEVER).await;
-    started(&place, &service, "2").await;
+    let (service, recording) = in_mid_roll(&place, 6, (50, 150), NEVER).await;
     place.scale("web", 2).await;
     until("the count is lower", || async {
         let count = count_of(&place, &service).await;
@@ -154,10 +159,7 @@ async fn fewer_tasks_in_a_roll_that_stands_still_do_not_wait_for_its_end() {
 #[tokio::test]
 async fn more_tasks_in_the_middle_of_a_roll_keep_the_cap() {
     let place = Place::new("more").await;
-    let service = at_rest(&place, "web", 2, (100, 150)).await;
-    let recording = Recording::start(&place, "web").await;
-    place.task_definition("web", &slow(2)).await;
-    started(&place, &service, "2").await;
+    let (_, recording) = in_mid_roll(&place, 2, (100, 150), &slow(2)).await;
     place.scale("web", 6).await;
     place.steady("web", 6, "web:2").await;
     let verdict = recording.end("2 tasks at 100/150 % to 6 in mid-roll").await;

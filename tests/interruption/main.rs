@@ -19,7 +19,7 @@
 )]
 
 #[macro_use]
-#[path = "../shared/tell.rs"]
+#[path = "../included/tell.rs"]
 mod tell;
 
 mod operator;

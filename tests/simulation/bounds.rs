@@ -37,43 +37,9 @@
 //! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
 //! happens under numbers that a person wrote into the Deployment.
 
-use crate::cluster::{Cluster, Deployment, ReplicaSet, count};
+use crate::cluster::{Cluster, ReplicaSet, count};
 use crate::deployment::Sync;
 use crate::replica_set::magnitude;
-
-/// What is asked of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ask {
-    pub(crate) desired: i32,
-    pub(crate) minimum_healthy: i32,
-    pub(crate) maximum: i32,
-}
-
-impl Ask {
-    pub(crate) fn floor(self) -> i32 {
-        let (whole, rest) =
-            (self.desired * self.minimum_healthy / 100, self.desired * self.minimum_healthy % 100);
-        whole + i32::from(rest > 0)
-    }
-
-    pub(crate) fn cap(self) -> i32 {
-        self.desired * self.maximum / 100
-    }
-
-    /// Whether a task can be replaced.
-    pub(crate) fn has_room(self) -> bool {
-        self.floor() < self.desired || self.cap() > self.desired
-    }
-
-    /// Whether a Deployment's numbers keep these bounds.
-    pub(crate) fn fits(self, numbers: &Deployment) -> bool {
-        let Deployment { replicas, max_unavailable, max_surge, .. } = *numbers;
-        if !self.has_room() {
-            return replicas == self.desired && (max_unavailable, max_surge) == (0, 1);
-        }
-        replicas - max_unavailable >= self.floor() && replicas + max_surge <= self.cap()
-    }
-}
 
 /// The lowest floor and the highest cap in force.
 pub(crate) fn in_force(cluster: &Cluster) -> (i32, i32) {

@@ -24,7 +24,7 @@ use linkspan::plan::Write;
 use linkspan::world::{Kind, ObjectKey};
 use serde_json::{Map, Value, json};
 
-use crate::bounds::Ask;
+use crate::ask::Ask;
 use crate::kubelet::Fate;
 
 pub(crate) const SHOP: &str = "shop";
@@ -317,7 +317,8 @@ impl Cluster {
                 found.template != deployment.template && self.sets.iter().any(|set| set.size > 0);
             let fits = |ask: &usize| {
                 let ask = self.asks[*ask];
-                ask.fits(&deployment) && (ask.has_room() || !rolls)
+                let Deployment { replicas, max_unavailable, max_surge, .. } = deployment;
+                ask.fits(replicas, max_unavailable, max_surge) && (ask.has_room() || !rolls)
             };
             match ask.filter(fits) {
                 Some(ask) => deployment.acted = deployment.acted.max(ask),

@@ -22,7 +22,8 @@ use linkspan::plan::{Moment, Waiting, Write, plan};
 use linkspan::world::{Kind, World};
 use serde_json::{Value, json};
 
-use crate::bounds::{Ask, Margins, judge_stop, judge_sync};
+use crate::ask::Ask;
+use crate::bounds::{Margins, judge_stop, judge_sync};
 use crate::cluster::{Cluster, Deployment, Pod, ReplicaSet, Seen, count, instant};
 use crate::operator::service;
 use crate::rollouts::{line, workload};
@@ -30,10 +31,9 @@ use crate::stage::{Stage, revisions, spec};
 use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
-/// Where the search of one case ends, if it has not ended by itself: `LINKSPAN_STATES`.
-fn most_states() -> usize {
-    let states = std::env::var_os("LINKSPAN_STATES");
-    states.and_then(|digits| digits.to_str()?.parse().ok()).unwrap_or(6_000)
+/// Where the search of one case ends, if it should not go to the end: `LINKSPAN_STATES`.
+fn most_states() -> Option<usize> {
+    std::env::var_os("LINKSPAN_STATES")?.to_str()?.parse().ok()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,7 +321,7 @@ impl Search<'_> {
 
     /// Every state that can be reached; how many, and whether that is all.
     fn explore(&mut self, start: &State) -> Result<(usize, bool), String> {
-        let most = most_states();
+        let most = most_states().unwrap_or(usize::MAX);
         let mut known = BTreeSet::from([digest(&start.numbers())]);
         let mut queue = VecDeque::from([(start.clone(), 0)]);
         let mut steps: Vec<(usize, Action)> = vec![(0, Action::Plan)];
@@ -479,5 +479,6 @@ fn no_order_of_actions_breaks_a_bound_or_gets_stuck() {
         started.elapsed().as_secs_f32(),
         margins.misled
     );
+    assert!(most_states().is_some() || one.1 + two.1 + failed.len() == cases.len(), "cut short");
     assert!(failed.is_empty(), "{} cases fail:\n{}", failed.len(), failed.join("\n\n"));
 }

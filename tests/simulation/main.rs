@@ -11,13 +11,15 @@
 #![allow(clippy::panic, reason = "a test shows what it found")]
 
 #[macro_use]
-#[path = "../shared/tell.rs"]
+#[path = "../included/tell.rs"]
 mod tell;
 
+#[path = "../included/ask.rs"]
+mod ask;
 mod bounds;
 mod chance;
 mod cluster;
-#[path = "../shared/defects.rs"]
+#[path = "../included/defects.rs"]
 mod defects;
 mod deployment;
 mod interleavings;

@@ -8,7 +8,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::bounds::{Ask, in_force};
+use crate::ask::Ask;
+use crate::bounds::in_force;
 use crate::chance::Chance;
 use crate::cluster::Cluster;
 use crate::operator::Fault;

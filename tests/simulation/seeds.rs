@@ -14,7 +14,8 @@ use linkspan::names::label;
 use linkspan::world::{Kind, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::bounds::{Ask, Margins};
+use crate::ask::Ask;
+use crate::bounds::Margins;
 use crate::chance::Chance;
 use crate::kubelet::Fate;
 use crate::operator::Fault;

@@ -7,7 +7,8 @@ use linkspan::render::settle;
 use linkspan::world::{Index, Kind, ObjectKey, World};
 use serde_json::{Value, json};
 
-use crate::bounds::{Ask, Margins, in_force, judge_sync};
+use crate::ask::Ask;
+use crate::bounds::{Margins, in_force, judge_sync};
 use crate::cluster::{Cluster, SERVICE_UID, SHOP, blank, instant};
 use crate::operator::{Fault, Operator, service};
 use crate::{deployment, kubelet, replica_set};

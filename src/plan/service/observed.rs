@@ -226,7 +226,7 @@ fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing
         Some((owner, _)) if owner == uid => Standing::Ours(body()),
         Some((owner, true)) => {
             let namespace = meta.namespace.as_deref().unwrap_or_default();
-            if world.services.find(&Index::service(namespace, owner)).is_empty() {
+            if world.services.find_keys(&Index::service(namespace, owner)).is_empty() {
                 Standing::Dying
             } else {
                 Standing::Foreign("belongs to another Service".to_owned())

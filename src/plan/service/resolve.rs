@@ -9,7 +9,7 @@ use crate::ecs::members::Input;
 use crate::ecs::percent::Percents;
 use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
-use crate::plan::judge::judge;
+use crate::plan::judge::{is_empty, judge};
 use crate::plan::task_definition::{TaskDefinition, flag, whole};
 
 /// What applies at once, without a deployment.
@@ -43,6 +43,12 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
         }
     }
     one_of(spec, "launchType", &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"], findings);
+    let strategy = spec.get("capacityProviderStrategy").filter(|strategy| !is_empty(strategy));
+    if strategy.is_some() && text(spec, "launchType").is_some() {
+        let message = "is given beside a capacityProviderStrategy; ECS takes one of the two: leave \
+                       this out to use the strategy";
+        findings.refuse("launchType", message);
+    }
     one_of(spec, "schedulingStrategy", &["REPLICA", "DAEMON"], findings);
     not_yet(spec, "/schedulingStrategy", "schedulingStrategy", "REPLICA", findings);
     not_yet(spec, "/deploymentController/type", "deploymentController.type", "ECS", findings);

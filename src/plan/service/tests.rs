@@ -417,6 +417,16 @@ fn what_is_refused_changes_no_running_child() {
     assert!(message.contains("desiredCount is -1"), "{message}");
 
     scene.change("desiredCount", json!(4));
+    let strategy = json!([{"capacityProvider": "FARGATE", "weight": 1}]);
+    scene.change("launchType", json!("FARGATE"));
+    scene.change("capacityProviderStrategy", strategy);
+    scene.be_still();
+    assert!(
+        scene.ready(OBJECT).1.contains("launchType: is given beside a capacityProviderStrategy")
+    );
+    scene.change("capacityProviderStrategy", json!([]));
+    scene.change("launchType", json!(null));
+
     scene.change("loadBalancers", json!([{"containerName": "nobody", "containerPort": 80}]));
     scene.be_still();
     assert_eq!((scene.records().len(), scene.deployment()), (1, before));

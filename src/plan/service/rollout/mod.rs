@@ -108,7 +108,7 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         return if grows {
             to(desired, target, open_bounds, None)
         } else {
-            keep(seen, written, target)
+            as_written(seen, written, (written != target).then_some(Held::UntilRolled))
         };
     }
     let rolling = seen.is_rolling();
@@ -120,7 +120,7 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         if rolling {
             // A roll over a roll keeps within the bounds that it has.
             let held = (seen.replicas != desired).then_some(Held::UntilRolled);
-            return to(seen.replicas, target, seen.bounds(), held);
+            return as_written(seen, target, held);
         }
     }
     let sequence = if closed { written } else { target };
@@ -144,21 +144,13 @@ pub fn lowers_in_mid_roll(step: &Step, seen: &Seen) -> bool {
 
 /// The same step, with the count and bounds that were written last.
 pub fn postponed(step: &Step, seen: &Seen) -> Step {
-    let (max_unavailable, max_surge) = seen.bounds();
-    let held = Some(Held::ForHealthyTasks);
-    Step { replicas: seen.replicas, sequence: step.sequence, max_unavailable, max_surge, held }
+    as_written(seen, step.sequence, Some(Held::ForHealthyTasks))
 }
 
-/// Everything as it was written last.
-fn keep(seen: &Seen, written: i64, target: i64) -> Step {
+/// The template of a record, with the count and bounds that were written last.
+fn as_written(seen: &Seen, sequence: i64, held: Option<Held>) -> Step {
     let (max_unavailable, max_surge) = seen.bounds();
-    Step {
-        replicas: seen.replicas,
-        sequence: written,
-        max_unavailable,
-        max_surge,
-        held: (written != target).then_some(Held::UntilRolled),
-    }
+    Step { replicas: seen.replicas, sequence, max_unavailable, max_surge, held }
 }
 
 impl Seen {
