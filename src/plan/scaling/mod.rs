@@ -16,6 +16,7 @@
 //! There is never a HorizontalPodAutoscaler beside policies that the operator evaluates: two writers
 //! of one count would take turns.
 
+pub mod describe;
 pub mod horizontal;
 pub mod paste;
 pub mod read;
