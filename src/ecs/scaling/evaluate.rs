@@ -376,3 +376,6 @@ impl Moment<'_> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod properties;

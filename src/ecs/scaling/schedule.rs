@@ -225,4 +225,6 @@ fn rate(inside: Piece<'_>) -> Result<SignedDuration, ScheduleError> {
 }
 
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod tests;
