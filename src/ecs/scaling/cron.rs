@@ -81,7 +81,8 @@ impl Cron {
             }
             (_, "*" | "?") => days_of_month(*day)?,
             ("*" | "?", _) => {
-                numeric_weekdays = weekday.text.bytes().next().is_some_and(|c| c.is_ascii_digit());
+                let mut ends = weekday.text.split([',', '-']);
+                numeric_weekdays = ends.any(|end| end.starts_with(|c: char| c.is_ascii_digit()));
                 days_of_week(*weekday)?
             }
             _ => {

@@ -2,7 +2,8 @@
 //!
 //! [`read`] understands `autoscaling`, [`paste`] what the AWS CLI prints of it; [`schedule`] says which
 //! bounds hold now, and [`horizontal`] whether a HorizontalPodAutoscaler can do what the policies say or
-//! the operator evaluates them itself ([`crate::ecs::scaling::evaluate`]). [`describe`] tells people.
+//! the operator evaluates them itself ([`crate::ecs::scaling::evaluate`]) with what [`metrics`] reads.
+//! [`decide`] puts it together, and [`describe`] tells people.
 //!
 //! # Who writes what
 //! | what | by whom | when |
@@ -16,8 +17,10 @@
 //! There is never a HorizontalPodAutoscaler beside policies that the operator evaluates: two writers
 //! of one count would take turns.
 
+pub mod decide;
 pub mod describe;
 pub mod horizontal;
+pub mod metrics;
 pub mod paste;
 pub mod read;
 pub mod schedule;

@@ -230,7 +230,9 @@ fn what_is_wrong_is_said_with_its_place() {
 fn numbers_of_weekdays_and_a_missing_question_mark_are_noted() {
     let notes = |text| Schedule::parse(text, &TimeZone::UTC).unwrap().notes().len();
     assert_eq!(notes("cron(30 6 ? * MON *)"), 0);
+    assert_eq!(notes("cron(30 6 ? * MON#2 *)"), 0);
     assert_eq!(notes("cron(30 6 ? * 2 *)"), 1);
+    assert_eq!(notes("cron(30 6 ? * MON,3 *)"), 1);
     assert_eq!(notes("cron(30 6 * * 2 *)"), 2, "as the guide of 2023 writes Tuesdays or Mondays");
     assert_eq!(notes("cron(30 6 * * * *)"), 1);
     assert_eq!(notes("rate(5 minutes)"), 0);

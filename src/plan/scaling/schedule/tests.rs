@@ -139,9 +139,9 @@ fn other_bounds_in_the_spec_replace_those_of_actions() {
     let day = action("day", "cron(0 8 * * ? *)", &json!({"minCapacity": 4}));
     let mut service = Looked::of(3, &json!([day]));
     service.at("2026-01-05T08:00:00Z");
-    service.autoscaling.bounds = bounds(1, 20);
+    service.autoscaling.bounds = bounds(6, 20);
     let anew = service.at("2026-01-05T08:30:00Z");
-    assert_eq!((anew.bounds, anew.count), (bounds(1, 20), None), "registering moves no count");
+    assert_eq!((anew.bounds, anew.count), (bounds(6, 20), None), "registering moves no count");
     let removed = Autoscaling { actions: Vec::new(), ..service.autoscaling.clone() };
     service.at("2026-01-06T08:00:00Z");
     service.autoscaling = removed;
