@@ -166,6 +166,14 @@ fn a_cooldown_counts_what_was_added_and_lets_a_larger_addition_pass() {
 }
 
 #[test]
+fn a_count_lowered_by_hand_is_what_an_addition_starts_from() {
+    let mut clock = Clock::of(4, vec![tracking("cpu", 75.0)]);
+    assert_eq!(clock.minutes(3, &[90.0]), [5]);
+    clock.target.count = 2;
+    assert_eq!(clock.minutes(1, &[90.0]), [3], "2 × 90 / 75, though 4 when the cooldown began");
+}
+
+#[test]
 fn a_removal_is_held_back_by_its_cooldown_and_an_addition_is_not() {
     let mut clock = Clock::of(10, vec![tracking("cpu", 75.0)]);
     assert_eq!(clock.minutes(15, &[60.0]), [8]);

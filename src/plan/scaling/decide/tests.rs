@@ -48,6 +48,12 @@ impl Clock {
         let mut findings = Findings::default();
         let outcome = decide(&self.autoscaling, &situation, &self.state, &mut findings, self.now);
         assert!(outcome.wake_at.is_none_or(|wake| wake > self.now));
+        let done = outcome.activities.iter().rev();
+        assert!(done.eq(outcome.state.activities.iter().take(outcome.activities.len())));
+        if let Some(count) = outcome.count {
+            let last = outcome.activities.last().unwrap();
+            assert_eq!(last.description, format!("Setting desired count to {count}."));
+        }
         self.state = outcome.state.clone();
         self.count = outcome.count.unwrap_or(self.count);
         outcome
@@ -179,6 +185,18 @@ fn a_schedule_and_a_policy_of_one_minute_are_one_change_of_the_count() {
             "Setting min capacity to 2 and max capacity to 4",
         ]
     );
+}
+
+#[test]
+fn the_next_thing_wakes_be_it_a_minute_or_an_action() {
+    let mut spec = worker();
+    let actions = json!([{"scheduledActionName": "soon", "schedule": "at(2026-01-05T00:00:30)",
+        "scalableTargetAction": {"maxCapacity": 4}}]);
+    spec.pointer_mut("/autoscaling").unwrap()["scheduledActions"] = actions;
+    let mut clock = Clock::of(0, &spec);
+    let soon = "2026-01-05T00:00:30Z";
+    assert_eq!(clock.ask().wake_at, Some(soon.parse().unwrap()));
+    assert_eq!(clock.at(soon).wake_at, Some("2026-01-05T00:01:00Z".parse().unwrap()));
 }
 
 #[test]

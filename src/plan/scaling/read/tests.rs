@@ -167,6 +167,8 @@ fn an_alarm_on_ecs_own_metrics_needs_no_source() {
     let alarm = alarm(&json!({"namespace": "AWS/ECS", "metricName": "CPUUtilization"}));
     let read = found(&with_alarm(&alarm)).0.unwrap();
     assert_eq!(read.sources["up"].from, From::Resource { resource: "cpu" });
+    let Rule::Step(_, _, alarm) = &read.policies[0].rule else { panic!("{read:?}") };
+    assert_eq!((alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm), (60, 2, 2));
 }
 
 #[test]
