@@ -4,4 +4,5 @@ pub mod cpu_memory;
 pub mod members;
 pub mod percent;
 pub mod reference;
+pub mod scaling;
 pub mod secret;

@@ -27,6 +27,7 @@ pub mod mapping;
 mod not_implemented;
 pub mod pod;
 mod route;
+pub mod scaling;
 pub mod service;
 pub mod task_definition;
 

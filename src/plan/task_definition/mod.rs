@@ -12,7 +12,7 @@ mod kernel;
 mod linux_parameters;
 mod network;
 mod ports;
-mod read;
+pub(in crate::plan) mod read;
 mod resolve;
 mod revision;
 mod security;

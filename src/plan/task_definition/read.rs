@@ -70,7 +70,7 @@ pub(super) fn listed(raw: &Value, member: &str) -> Vec<(usize, String)> {
 }
 
 /// The objects of a list with their paths.
-pub(super) fn objects<'a>(
+pub(in crate::plan) fn objects<'a>(
     raw: &'a Value,
     member: &str,
     path: &str,
