@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::root::Root;
-use crate::ecs::reference::{family_of, role_name, text};
+use crate::ecs::reference::{family_of, last_part, text};
 use crate::world::Kind;
 
 /// A hint: which of the objects, the path in its spec, and what to do.
@@ -26,7 +26,7 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
         let family = family_of(spec, Some(&root.key.name));
         if let Some(role) = text(spec, "taskRoleArn") {
             let first = roles
-                .entry(role_name(&role).to_owned())
+                .entry(last_part(&role).to_owned())
                 .or_insert_with(|| (number, family.clone()));
             if first.1 != family {
                 hint(
@@ -40,12 +40,9 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
         }
         let containers = spec.get("containerDefinitions").and_then(Value::as_array);
         for (at, container) in containers.into_iter().flatten().enumerate() {
-            let at = |member: &str| match member {
-                "" => format!("containerDefinitions[{at}]"),
-                _ => format!("containerDefinitions[{at}].{member}"),
-            };
+            let at = |member: &str| format!("containerDefinitions[{at}].{member}");
             let image = text(container, "image").unwrap_or_default();
-            let last = role_name(&image);
+            let last = last_part(&image);
             if !image.contains('@') && (!last.contains(':') || last.ends_with(":latest")) {
                 hint(
                     at("image"),

@@ -11,7 +11,7 @@
 use serde_json::{Value, json};
 
 use super::tables::is_key;
-use crate::ecs::reference::role_name;
+use crate::ecs::reference::last_part;
 use crate::ecs::secret::{SecretReference, Store};
 use crate::names::{dns_label, hash8};
 
@@ -71,7 +71,7 @@ pub(super) fn image_row(registry: &str) -> Need {
 
 /// The row for a role.
 pub(super) fn role_row(role: &str) -> Need {
-    let account = dns_label(role_name(role), 63);
+    let account = dns_label(last_part(role), 63);
     Need { table: "roles", row: json!({"role": role, "serviceAccount": account}) }
 }
 

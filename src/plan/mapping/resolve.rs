@@ -1,14 +1,14 @@
 //! Which names does each identifier of a task definition resolve to?
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::Mapping;
 use super::derived::{self, Need};
 use super::row::line;
 use super::tables::{ImageRow, RoleRow, SecretRow, Tables};
-use super::{Mapping, TABLES};
-use crate::ecs::reference::role_name;
+use crate::ecs::reference::last_part;
 use crate::ecs::secret::SecretReference;
 use crate::plan::finding::Findings;
 use crate::plan::task_definition::{ContainerIdentifiers, Identifiers};
@@ -51,7 +51,7 @@ impl Names {
 /// Resolves identifiers by a mapping. What no row maps is said.
 pub fn resolve(identifiers: &Identifiers, mapping: &Mapping, findings: &mut Findings) -> Names {
     let mut resolver =
-        Resolver { mapping, findings, names: Names::default(), used: BTreeSet::new() };
+        Resolver { mapping, findings, names: Names::default(), used: BTreeMap::new() };
     resolver.role(identifiers);
     for (at, container) in identifiers.containers.iter().enumerate() {
         let named = resolver.container(container, &format!("containerDefinitions[{at}]"));
@@ -65,21 +65,19 @@ struct Resolver<'a> {
     mapping: &'a Mapping,
     findings: &'a mut Findings,
     names: Names,
-    /// The rows that were used: the number of the table, and the row's in it.
-    used: BTreeSet<(usize, usize)>,
+    /// The rows that were used, by the name of their table and their place in it.
+    used: BTreeMap<&'static str, BTreeMap<usize, &'a Value>>,
 }
 
-/// The numbers of the tables, as in [`TABLES`].
-const IMAGES: usize = 0;
-const ROLES: usize = 1;
-const SECRETS: usize = 2;
-const FILES: usize = 3;
+impl<'a> Resolver<'a> {
+    fn used(&mut self, table: &'static str, at: usize, raw: &'a Value) {
+        self.used.entry(table).or_default().insert(at, raw);
+    }
 
-impl Resolver<'_> {
     fn role(&mut self, identifiers: &Identifiers) {
         let Some(role) = &identifiers.task_role else { return };
         if let Some((at, row)) = find_role(&self.mapping.tables, role) {
-            self.used.insert((ROLES, at));
+            self.used("roles", at, &row.raw);
             self.names.service_account = Some(row.service_account.clone());
         } else {
             self.unmapped(
@@ -96,7 +94,7 @@ impl Resolver<'_> {
         if let Some((written, reference)) = &container.credentials {
             let secret =
                 if let Some((at, row)) = find_secret(&self.mapping.tables, written, reference) {
-                    self.used.insert((SECRETS, at));
+                    self.used("secrets", at, &row.raw);
                     row.secret_name.clone()
                 } else {
                     let secret = derived::secret_name(reference);
@@ -116,7 +114,7 @@ impl Resolver<'_> {
             let (name, key) = if let Some((at, row)) =
                 find_secret(&self.mapping.tables, written, reference)
             {
-                self.used.insert((SECRETS, at));
+                self.used("secrets", at, &row.raw);
                 let exact = row.written == *written || row.reference == *reference;
                 let key = match &row.key {
                     Some(key) if exact => key.clone(),
@@ -138,7 +136,7 @@ impl Resolver<'_> {
             let rows = &self.mapping.tables.environment_files;
             let found = rows.iter().enumerate().find(|(_, row)| row.value == *arn);
             let config_map = if let Some((row_at, row)) = found {
-                self.used.insert((FILES, row_at));
+                self.used("environmentFiles", row_at, &row.raw);
                 row.config_map.clone()
             } else {
                 let config_map = derived::config_map(arn);
@@ -169,7 +167,7 @@ impl Resolver<'_> {
             }
             return image.to_owned();
         };
-        self.used.insert((IMAGES, at));
+        self.used("images", at, &row.raw);
         let (secrets, digest) = (row.pull_secrets.clone(), row.digest.clone());
         let start = row.replacement.as_ref().unwrap_or(&row.prefix);
         let mut mapped = format!("{start}{rest}");
@@ -202,21 +200,11 @@ impl Resolver<'_> {
 
     /// The rows that were used, as a Cluster's spec has them.
     fn rows(&self) -> Option<Value> {
-        let Tables { images, roles, secrets, environment_files } = &self.mapping.tables;
-        let mut tables = serde_json::Map::new();
-        for (table, at) in &self.used {
-            let raw = match *table {
-                IMAGES => images.get(*at).map(|row| &row.raw),
-                ROLES => roles.get(*at).map(|row| &row.raw),
-                SECRETS => secrets.get(*at).map(|row| &row.raw),
-                _ => environment_files.get(*at).map(|row| &row.raw),
-            };
-            let Some((raw, name)) = raw.zip(TABLES.get(*table)) else { continue };
-            if let Value::Array(rows) = tables.entry(*name).or_insert_with(|| json!([])) {
-                rows.push(raw.clone());
-            }
-        }
-        (!tables.is_empty()).then_some(Value::Object(tables))
+        (!self.used.is_empty()).then(|| {
+            let rows = |rows: &BTreeMap<usize, &Value>| rows.values().copied().cloned().collect();
+            let tables = self.used.iter().map(|(table, of)| ((*table).to_owned(), rows(of)));
+            Value::Object(tables.collect())
+        })
     }
 }
 
@@ -258,7 +246,7 @@ fn find_role<'a>(tables: &'a Tables, role: &str) -> Option<(usize, &'a RoleRow)>
     let is_bare = |text: &str| !text.starts_with("arn:");
     rows().find(|(_, row)| row.role == role).or_else(|| {
         rows().find(|(_, row)| {
-            (is_bare(&row.role) || is_bare(role)) && role_name(&row.role) == role_name(role)
+            (is_bare(&row.role) || is_bare(role)) && last_part(&row.role) == last_part(role)
         })
     })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::ecs::reference::{role_name, text};
+use crate::ecs::reference::{last_part, text};
 use crate::ecs::secret::SecretReference;
 use crate::plan::finding::Findings;
 use crate::plan::judge::{brief, is_empty};
@@ -221,7 +221,7 @@ fn image(row: &mut Row<'_>) -> Option<(String, ImageRow)> {
             let path = row.at("digest");
             row.findings.refuse_value(path, digest, "must be sha256: and 64 hexadecimal digits");
         }
-        let tagged = |prefix: &String| role_name(prefix).contains(':');
+        let tagged = |prefix: &String| last_part(prefix).contains(':');
         if !prefix.as_ref().is_none_or(tagged) {
             let path = row.at("digest");
             row.findings.refuse(path, "is for one image; prefix must name it whole, with its tag");

@@ -24,7 +24,7 @@ pub(super) fn build(
     corev1::Container {
         name: container.dns_name.clone(),
         image: Some(container.image.clone()),
-        image_pull_policy: Some(pull_policy(task, container)),
+        image_pull_policy: Some(pull_policy(&container.image, task.image_pull_policy.as_deref())),
         command: command(container),
         args: container.command.as_deref().map(literal),
         working_dir: container.working_directory.clone(),
@@ -173,12 +173,11 @@ fn probe(check: &HealthCheck) -> corev1::Probe {
     }
 }
 
-/// When the image is pulled: ECS looks for a newer one behind a tag at each start of a task; what a
-/// digest names never changes.
-fn pull_policy(task: &TaskDefinition, container: &Container) -> String {
-    let by_digest = container.image.contains('@');
-    let usual = if by_digest { "IfNotPresent" } else { "Always" };
-    task.image_pull_policy.clone().unwrap_or_else(|| usual.to_owned())
+/// When an image is pulled, unless the task definition overrules that: ECS looks for a newer one
+/// behind a tag at each start of a task; what a digest names never changes.
+pub(super) fn pull_policy(image: &str, overrule: Option<&str>) -> String {
+    let usual = if image.contains('@') { "IfNotPresent" } else { "Always" };
+    overrule.unwrap_or(usual).to_owned()
 }
 
 /// A balanced container that has no check of its own is ready when its port can be connected to, as
@@ -208,9 +207,9 @@ fn restart(
         return (None, None);
     }
     if !container.essential {
-        let is_main = |other: &&Container| other.role == Role::Main && other.essential;
         // A pod whose main containers have all ended is over, whatever its sidecars do.
-        let may_end = task.containers.iter().any(|other| is_main(&other));
+        let mut others = task.containers.iter();
+        let may_end = others.any(|other| other.role == Role::Main && other.essential);
         let never = features.container_restart_policy() && may_end;
         return (always.or_else(|| never.then(|| "Never".to_owned())), None);
     }

@@ -5,10 +5,12 @@
 
 use k8s_openapi::api::core::v1 as corev1;
 
+use super::container::pull_policy;
 use crate::plan::mapping::{ContainerNames, Names};
 
-/// Lays names on the pods of a template.
-pub fn lay(names: &Names, pull_policy: Option<&str>, template: &mut corev1::PodTemplateSpec) {
+/// Lays names on the pods of a template; `overrule` is the task definition's own word on when images
+/// are pulled.
+pub fn lay(names: &Names, overrule: Option<&str>, template: &mut corev1::PodTemplateSpec) {
     let Some(pod) = template.spec.as_mut() else { return };
     if let Some(account) = &names.service_account {
         // The role's rights come by the account's token, which a task without a role does not have.
@@ -24,21 +26,18 @@ pub fn lay(names: &Names, pull_policy: Option<&str>, template: &mut corev1::PodT
     for container in starting.chain(&mut pod.containers) {
         let mut of_containers = names.containers.iter();
         if let Some(found) = of_containers.find(|of| of.dns_name == container.name) {
-            lay_on_container(found, pull_policy, container);
+            lay_on_container(found, overrule, container);
         }
     }
 }
 
 fn lay_on_container(
     named: &ContainerNames,
-    pull_policy: Option<&str>,
+    overrule: Option<&str>,
     container: &mut corev1::Container,
 ) {
     container.image = Some(named.image.clone());
-    if pull_policy.is_none() && named.image.contains('@') {
-        // What a digest names never changes.
-        container.image_pull_policy = Some("IfNotPresent".to_owned());
-    }
+    container.image_pull_policy = Some(pull_policy(&named.image, overrule));
     if !named.secrets.is_empty() {
         let variables = container.env.get_or_insert_default();
         // Of a secret and a plain value of one name, the secret counts.

@@ -67,7 +67,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
-    if let Some((reference, unmapped)) = unmapped(&observed) {
+    if let Some((reference, _, unmapped)) = observed.names() {
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
         findings.0.extend(unmapped.0.into_iter().map(of));
     }
@@ -155,20 +155,8 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
 /// that one's own paths, with what it needs: for who shows it with places.
 pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings)> {
     let observed = Observed::of(world, key)?;
-    let Named::Revision { spec, .. } = &observed.task_definition else { return None };
-    let mut findings = Findings::default();
-    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
-    let names = mapping::resolve(&identifiers, &observed.mapping, &mut findings);
+    let (_, names, findings) = observed.names()?;
     Some((names, findings))
-}
-
-/// What no row of the Cluster's tables maps, and of which revision.
-fn unmapped(observed: &Observed) -> Option<(&str, Findings)> {
-    let Named::Revision { reference, spec, .. } = &observed.task_definition else { return None };
-    let mut findings = Findings::default();
-    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
-    mapping::resolve(&identifiers, &observed.mapping, &mut findings);
-    Some((reference, findings))
 }
 
 /// One look at a service: what all of its steps depend on.

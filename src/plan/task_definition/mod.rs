@@ -38,11 +38,11 @@ pub(in crate::plan) use revision::{newest, revisions_of};
 pub use security::{Profile, SeLinux, Security};
 pub use volumes::{Mount, Source, Volume};
 
-use super::conditions::{Outcome, advance, fully_supported, holds, progress};
+use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};
 use super::finding::{Findings, in_one_line};
 use super::{Moment, Note, Plan, Rejection, Write};
 use crate::api;
-use crate::api::{ConditionType, Reason, TaskDefinitionStatus};
+use crate::api::{Reason, TaskDefinitionStatus};
 use crate::ecs::reference::family_of;
 use crate::names;
 use crate::world::{Index, Kind, Object, ObjectKey, World};
@@ -120,10 +120,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         conditions: advance(&before.conditions, assessments, generation, moment.now),
     };
     if after != before {
-        if outcome == Outcome::Stalled
-            && (!holds(&before.conditions, ConditionType::Stalled)
-                || before.observed_generation != generation)
-        {
+        if newly_stalled(outcome, &before.conditions, before.observed_generation, generation) {
             plan.notes.push(Note { warning: true, reason, message: message.clone() });
         } else if after.latest_revision != before.latest_revision {
             plan.notes.push(Note { warning: false, reason, message });
