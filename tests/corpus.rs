@@ -215,7 +215,7 @@ fn nothing_is_dropped(file: &File, stderr: &str) {
                 above = &above[..end];
             }
             // What holds other members is as honoured as they are.
-            if told || place.holds || honoured(path) || (awsvpc && exact(path)) {
+            if told || place.holds || honoured(path, value) || (awsvpc && exact(path)) {
                 continue;
             }
             panic!("{}: {path} is neither honoured nor reported", file.name);
@@ -244,7 +244,7 @@ fn lookup<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// Whether the member table has this member of a task definition or a service as honoured.
-fn honoured(path: &str) -> bool {
+fn honoured(path: &str, value: Option<&Value>) -> bool {
     let mut row = String::new();
     let mut inside = false;
     for c in path.chars() {
@@ -263,11 +263,12 @@ fn honoured(path: &str) -> bool {
     let row = row.strip_prefix("service.").unwrap_or(row);
     let list = row.strip_prefix("[]").map(|below| format!("containerDefinitions[]{below}"));
     let row = list.as_deref().unwrap_or(row);
+    let text = value.and_then(Value::as_str).unwrap_or_default();
     let is_honoured = |path: &str| {
-        [Input::TaskDefinition, Input::Service].iter().any(|input| {
-            let member = input.member(path);
-            member.is_some_and(|member| member.verdict == Verdict::Honoured)
-        })
+        [Input::TaskDefinition, Input::Service]
+            .iter()
+            .filter_map(|input| input.member(path))
+            .any(|member| member.verdict == Verdict::Honoured || member.harmless.contains(&text))
     };
     // An element of a list of texts is its list; a member of a map is its map.
     let of_map = row.rsplit_once('.').is_some_and(|(map, _)| {

@@ -14,12 +14,12 @@ use super::print::yaml;
 use super::root::{Root, manifest};
 use crate::ecs::reference::{cluster_of, service_of};
 use crate::names::dns_label;
-use crate::plan::mapping::{Names, Need};
+use crate::plan::mapping::{Claim, Names, Need};
 use crate::plan::service;
 use crate::world::{Kind, World, set};
 
 /// What a person must decide, by table.
-const DECISIONS: [(&str, &str); 4] = [
+const DECISIONS: [(&str, &str); 8] = [
     (
         "images",
         "Give a row `replacement` to pull from another registry, and take pullSecrets out where none \
@@ -28,6 +28,21 @@ const DECISIONS: [(&str, &str); 4] = [
     ("roles", "Give each ServiceAccount the rights that its tasks need of the role."),
     ("secrets", "A row without a key serves all JSON keys of its secret, by their own names."),
     ("environmentFiles", "A ConfigMap has one key for each variable of its file."),
+    (
+        "fileSystems",
+        "transitEncryption: ENABLED says that the claim's driver encrypts what it sends; take it out \
+         where it does not.",
+    ),
+    ("volumeDrivers", "Name StorageClasses that the cluster has."),
+    (
+        "subnets",
+        "Give each row `zone`, a value of topology.kubernetes.io/zone, to keep tasks to it.",
+    ),
+    (
+        "logDrivers",
+        "A row says that the nodes' log agent takes the driver's part; give it `annotations` for what \
+         that agent reads of pods.",
+    ),
 ];
 
 /// The Clusters as YAML, or why they cannot be written.
@@ -112,12 +127,20 @@ struct Beside {
     pull_secrets: BTreeSet<String>,
     secrets: BTreeMap<String, BTreeSet<String>>,
     config_maps: BTreeSet<String>,
+    claims: BTreeSet<String>,
+    snapshots: BTreeSet<String>,
 }
 
 impl Beside {
     fn take(&mut self, names: &Names) {
         self.accounts.extend(names.service_account.clone());
         self.pull_secrets.extend(names.pull_secrets.iter().cloned());
+        for claim in names.volumes.values() {
+            match claim {
+                Claim::Named { claim, .. } => self.claims.extend([claim.clone()]),
+                Claim::Fresh { snapshot, .. } => self.snapshots.extend(snapshot.clone()),
+            }
+        }
         for container in &names.containers {
             for (_, secret, key) in &container.secrets {
                 self.secrets.entry(secret.clone()).or_default().insert(key.clone());
@@ -141,6 +164,12 @@ impl Beside {
                 let _ = write!(what, "{} {key}", if at == 0 { "" } else { "," });
             }
             line(what);
+        }
+        for name in &self.claims {
+            line(format!("PersistentVolumeClaim {name}, which several pods can mount"));
+        }
+        for name in &self.snapshots {
+            line(format!("VolumeSnapshot {name}"));
         }
         for name in &self.config_maps {
             line(format!("ConfigMap {name}: kubectl create configmap {name} --from-env-file=FILE"));

@@ -22,11 +22,14 @@ const TARGET_GROUP: Verdict =
 const CLASSIC: Verdict =
     Refused("Classic Load Balancers have no counterpart; name a targetGroupArn");
 
-/// Network placement of tasks.
-const NETWORK: Verdict = Approximated(
-    "pods take the cluster's network; subnets, security groups and public addresses are not \
-     chosen yet",
+/// Firewalls around tasks.
+const SECURITY_GROUPS: Verdict = Approximated(
+    "who reaches whom is what the namespace's NetworkPolicies say; none is made of security groups yet",
 );
+
+/// Public addresses.
+const PUBLIC_ADDRESS: Verdict =
+    Approximated("a pod has no public address; nodes pull images and lead its traffic out");
 
 /// The members of a service that stand in no other file.
 pub(super) const SERVICE: &[Member] = &[
@@ -231,21 +234,21 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "networkConfiguration",
         Object,
-        NETWORK,
+        Honoured,
         "Where tasks attach to the network; needed for network mode awsvpc.",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration",
         Object,
-        NETWORK,
+        Honoured,
         "Subnets, security groups and public address of a task's interface.",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration.subnets",
         Strings,
-        NETWORK,
+        Honoured,
         "IDs of 1 to 16 subnets, all of one VPC.",
     )
     .required()
@@ -253,16 +256,17 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "networkConfiguration.awsvpcConfiguration.securityGroups",
         Strings,
-        NETWORK,
+        SECURITY_GROUPS,
         "IDs of up to 5 security groups (default: the VPC's own group).",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration.assignPublicIp",
         String,
-        NETWORK,
+        PUBLIC_ADDRESS,
         "Whether tasks get a public address: ENABLED or DISABLED (default DISABLED).",
     )
+    .harmless(&["DISABLED"])
     .rolls(),
     row(
         "healthCheckGracePeriodSeconds",

@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::Mapping;
 use super::derived::{self, Need};
+use super::launch::Launch;
 use super::row::line;
 use super::tables::{ImageRow, RoleRow, SecretRow, Tables};
+use super::volumes::Claim;
 use crate::ecs::reference::last_part;
 use crate::ecs::secret::SecretReference;
 use crate::plan::finding::Findings;
@@ -22,10 +24,18 @@ pub struct Names {
     pub pull_secrets: Vec<String>,
     /// What belongs to the containers, in order.
     pub containers: Vec<ContainerNames>,
+    /// What the volumes are that are kept outside the task, by their Kubernetes names.
+    pub volumes: BTreeMap<String, Claim>,
+    /// The pod's annotations for the nodes' log agent.
+    pub annotations: BTreeMap<String, String>,
+    /// The zones in which tasks may run; none means any.
+    pub zones: Vec<String>,
     /// The rows that gave these names: with them alone, the same names come out.
     pub rows: Option<Value>,
     /// What no row maps.
     pub needs: Vec<Need>,
+    /// What there is to say about who launches the task, by paths in that one's spec.
+    pub at_launch: Findings,
 }
 
 /// The Kubernetes names of a container's AWS identifiers.
@@ -43,13 +53,22 @@ pub struct ContainerNames {
 
 impl Names {
     /// What a pod is made from: two deployments that agree in it have the same names.
-    pub fn outcome(&self) -> (Option<&str>, &[String], &[ContainerNames]) {
-        (self.service_account.as_deref(), &self.pull_secrets, &self.containers)
+    pub fn outcome(&self) -> impl PartialEq + std::fmt::Debug {
+        (
+            (&self.service_account, &self.pull_secrets, &self.containers),
+            (&self.volumes, &self.annotations, &self.zones),
+        )
     }
 }
 
-/// Resolves identifiers by a mapping. What no row maps is said.
-pub fn resolve(identifiers: &Identifiers, mapping: &Mapping, findings: &mut Findings) -> Names {
+/// Resolves the identifiers of a task definition, and of who launches it, by a mapping. What no row
+/// maps is said.
+pub fn resolve(
+    identifiers: &Identifiers,
+    launch: &Launch,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Names {
     let mut resolver =
         Resolver { mapping, findings, names: Names::default(), used: BTreeMap::new() };
     resolver.role(identifiers);
@@ -57,20 +76,24 @@ pub fn resolve(identifiers: &Identifiers, mapping: &Mapping, findings: &mut Find
         let named = resolver.container(container, &format!("containerDefinitions[{at}]"));
         resolver.names.containers.push(named);
     }
+    resolver.logs(identifiers);
+    resolver.volumes(identifiers);
+    resolver.launched(identifiers, launch);
+    resolver.zones(launch);
     resolver.names.rows = resolver.rows();
     resolver.names
 }
 
-struct Resolver<'a> {
-    mapping: &'a Mapping,
-    findings: &'a mut Findings,
-    names: Names,
+pub(super) struct Resolver<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) findings: &'a mut Findings,
+    pub(super) names: Names,
     /// The rows that were used, by the name of their table and their place in it.
     used: BTreeMap<&'static str, BTreeMap<usize, &'a Value>>,
 }
 
 impl<'a> Resolver<'a> {
-    fn used(&mut self, table: &'static str, at: usize, raw: &'a Value) {
+    pub(super) fn used(&mut self, table: &'static str, at: usize, raw: &'a Value) {
         self.used.entry(table).or_default().insert(at, raw);
     }
 
@@ -189,10 +212,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn unmapped(&mut self, path: String, how: &str, need: Need) {
-        let line = line(&need, &self.mapping.cluster);
-        let joint = if need.table == "images" { ", " } else { "; to map it, " };
-        self.findings.differs(path, format!("{how}{joint}{line}"));
+    /// Says of a place in the task definition that no row maps it.
+    pub(super) fn unmapped(&mut self, path: String, how: &str, need: Need) {
+        let message = self.told(how, &need);
+        self.findings.differs(path, message);
+        self.need(need);
+    }
+
+    /// The same of a place in the spec of who launches the task.
+    pub(super) fn unmapped_at_launch(&mut self, path: String, how: &str, need: Need) {
+        let message = self.told(how, &need);
+        self.names.at_launch.differs(path, message);
+        self.need(need);
+    }
+
+    fn told(&self, how: &str, need: &Need) -> String {
+        let joint = match need.table {
+            "images" | "subnets" => ", ",
+            "logDrivers" => "; where that agent takes the driver's part, ",
+            _ => "; to map it, ",
+        };
+        format!("{how}{joint}{}", self.line(need))
+    }
+
+    pub(super) fn line(&self, need: &Need) -> String {
+        line(need, &self.mapping.cluster)
+    }
+
+    pub(super) fn need(&mut self, need: Need) {
         if !self.names.needs.contains(&need) {
             self.names.needs.push(need);
         }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::container::protocol;
 use crate::names::annotation;
-use crate::plan::task_definition::{Container, TaskDefinition};
+use crate::plan::task_definition::{Container, Port, TaskDefinition};
 
 /// The prefix by which containerd's plugin `ulimit-adjuster` finds a container's limits.
 const LIMITS: &str = "ulimits.nri.containerd.io/container.";
@@ -13,6 +14,7 @@ const LIMITS: &str = "ulimits.nri.containerd.io/container.";
 const LONGEST_NAME: usize = 63;
 
 /// A pod's annotations:
+/// * what ports speak, for the corev1 Service that leads to them;
 /// * ECS's container names where Kubernetes has to write them differently;
 /// * the Docker labels of each container, as JSON, under a key that ends in the container's name, so
 ///   that those of two containers never meet. Values may be any text, as in Docker;
@@ -28,6 +30,17 @@ pub(super) fn annotations(task: &TaskDefinition) -> Option<BTreeMap<String, Stri
     if !renamed.is_empty() {
         annotations.insert(annotation::CONTAINER_NAMES.to_owned(), json!(renamed).to_string());
     }
+    let protocols: BTreeMap<String, &str> = task
+        .containers
+        .iter()
+        .flat_map(|container| &container.ports)
+        .filter_map(|port| {
+            Some((port_key(protocol(port), port.container_port), app_protocol(port)?))
+        })
+        .collect();
+    if !protocols.is_empty() {
+        annotations.insert(annotation::APP_PROTOCOLS.to_owned(), json!(protocols).to_string());
+    }
     for container in &task.containers {
         if !container.labels.is_empty() {
             let name = format!("{}{}", annotation::DOCKER_LABELS, container.dns_name);
@@ -40,6 +53,20 @@ pub(super) fn annotations(task: &TaskDefinition) -> Option<BTreeMap<String, Stri
         }
     }
     (!annotations.is_empty()).then_some(annotations)
+}
+
+/// A port's key among those whose protocols are known, and its name where it has no better one.
+pub(in crate::plan) fn port_key(protocol: &str, number: i32) -> String {
+    format!("{}-{number}", protocol.to_ascii_lowercase())
+}
+
+/// What a port speaks, as Kubernetes calls it: gRPC is HTTP/2 in clear text.
+fn app_protocol(port: &Port) -> Option<&'static str> {
+    match port.app_protocol.as_deref()? {
+        "http" => Some("http"),
+        "http2" | "grpc" => Some("kubernetes.io/h2c"),
+        _ => None,
+    }
 }
 
 /// A list in YAML, of which JSON is a part.

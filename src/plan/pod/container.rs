@@ -195,8 +195,9 @@ fn connects(port: i32) -> corev1::Probe {
 /// What happens when the container exits.
 ///
 /// ECS: when an essential container stops, the task stops, whatever the exit code; one that is not
-/// essential stays stopped. A pod's containers restart in place, so that an essential exit restarts
-/// them all where the cluster can do that (1.36), and itself alone elsewhere.
+/// essential stays stopped. With a `restartPolicy` it starts again alone, but after exit codes that
+/// are ignored. A pod's containers restart in place, so that an essential exit restarts them all
+/// where the cluster can do that (1.36), and itself alone elsewhere.
 fn restart(
     task: &TaskDefinition,
     container: &Container,
@@ -206,23 +207,39 @@ fn restart(
     if task.containers.len() == 1 || matches!(container.role, Role::Ends { .. }) {
         return (None, None);
     }
+    let rule = |action: &str, operator: &str, codes: &[i32]| corev1::ContainerRestartRule {
+        action: action.to_owned(),
+        exit_codes: Some(corev1::ContainerRestartRuleOnExitCodes {
+            operator: operator.to_owned(),
+            values: Some(codes.to_vec()),
+        }),
+    };
+    let ignored = container.restart.as_ref().map(|restart| &restart.ignored_exit_codes);
+    let ignored: Option<Vec<i32>> = ignored.map(|codes| codes.iter().copied().collect());
     if !container.essential {
         // A pod whose main containers have all ended is over, whatever its sidecars do.
         let mut others = task.containers.iter();
         let may_end = others.any(|other| other.role == Role::Main && other.essential);
-        let never = features.container_restart_policy() && may_end;
-        return (always.or_else(|| never.then(|| "Never".to_owned())), None);
+        let may_stay = features.container_restart_policy() && may_end && always.is_none();
+        return match ignored {
+            None if may_stay => (Some("Never".to_owned()), None),
+            Some(codes) if may_stay && !codes.is_empty() => {
+                (Some("Never".to_owned()), Some(vec![rule("Restart", "NotIn", &codes)]))
+            }
+            None | Some(_) => (always, None),
+        };
     }
     if !features.restart_all_containers {
         return (always, None);
     }
-    // Exit code 0, and every other: together, any.
-    let rule = |operator: &str| corev1::ContainerRestartRule {
-        action: "RestartAllContainers".to_owned(),
-        exit_codes: Some(corev1::ContainerRestartRuleOnExitCodes {
-            operator: operator.to_owned(),
-            values: Some(vec![0]),
-        }),
+    let rules = match ignored {
+        // Exit code 0, and every other: together, any.
+        None => vec![rule(ALL, "In", &[0]), rule(ALL, "NotIn", &[0])],
+        Some(codes) if codes.is_empty() => return (always, None),
+        Some(codes) => vec![rule(ALL, "In", &codes)],
     };
-    (Some("Always".to_owned()), Some(vec![rule("In"), rule("NotIn")]))
+    (Some("Always".to_owned()), Some(rules))
 }
+
+/// The action that ends the task, as far as its pod does.
+const ALL: &str = "RestartAllContainers";

@@ -11,6 +11,7 @@ mod resources;
 mod security;
 mod volumes;
 
+pub(in crate::plan) use annotations::port_key;
 pub use named::lay;
 
 use std::collections::BTreeMap;

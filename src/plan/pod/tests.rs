@@ -3,6 +3,7 @@
 mod linux;
 mod network;
 mod order;
+mod restart;
 mod volumes;
 
 use serde_json::{Value, json};
@@ -388,7 +389,8 @@ fn mapped(kubernetes: &Value, spec: &Value) -> Value {
     assert!(!findings.any_refused(), "{findings:?}");
     let tables = Tables::read(&json!({"kubernetes": kubernetes}), &mut findings);
     let mapping = Mapping { tables, ..Mapping::default() };
-    let names = mapping::resolve(&task.identifiers, &mapping, &mut findings);
+    let names =
+        mapping::resolve(&task.identifiers, &mapping::Launch::default(), &mapping, &mut findings);
     let mut template = template(&task, NEWEST, &[], BTreeMap::new());
     lay(&names, task.image_pull_policy.as_deref(), &mut template);
     json!(template)["spec"].clone()

@@ -21,7 +21,7 @@ use self::assess::Situation;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
-use super::finding::{Finding, Findings, in_one_line};
+use super::finding::{Finding, Findings, Level, in_one_line};
 use super::{Moment, Plan, Rejection, Waiting, Write, diff, mapping, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::defect::{self, Defect};
@@ -67,9 +67,12 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
-    if let Some((reference, _, unmapped)) = observed.names() {
+    if let Some((reference, names, mut unmapped)) = observed.names() {
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
+        // What is refused keeps a new deployment from starting, and nothing else.
+        unmapped.0.retain(|found| found.level < Level::Refused);
         findings.0.extend(unmapped.0.into_iter().map(of));
+        findings.0.extend(names.at_launch.0);
     }
     let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
     let mut plan = Plan::default();
@@ -147,6 +150,9 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     if let Named::Revision { spec: revision, .. } = &observed.task_definition {
         let task = task_definition::resolve(&revision.spec.0, None, &mut Findings::default());
         resolve::demands(spec, &task, &mut findings);
+    }
+    if let Some((_, names, _)) = observed.names() {
+        findings.0.extend(names.at_launch.0);
     }
     findings
 }

@@ -12,7 +12,7 @@ use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition
 use crate::names::{self, annotation, label};
 use crate::plan::age;
 use crate::plan::finding::Findings;
-use crate::plan::mapping::{self, Mapping, Names};
+use crate::plan::mapping::{self, Launch, Mapping, Names};
 use crate::plan::task_definition::{identifiers, newest, owner_of_family, revisions_of};
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
 use k8s_openapi::api::apps::v1 as appsv1;
@@ -125,7 +125,8 @@ impl Observed {
         let Named::Revision { reference, spec, .. } = &self.task_definition else { return None };
         let mut findings = Findings::default();
         let identifiers = identifiers(&spec.spec.0, &mut Findings::default());
-        let names = mapping::resolve(&identifiers, &self.mapping, &mut findings);
+        let launch = Launch::read(&self.service.spec.0, &mut Findings::default());
+        let names = mapping::resolve(&identifiers, &launch, &self.mapping, &mut findings);
         Some((reference, names, findings))
     }
 

@@ -10,6 +10,7 @@ use crate::ecs::percent::Percents;
 use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::judge;
+use crate::plan::mapping::Launch;
 use crate::plan::task_definition::{TaskDefinition, flag, whole};
 
 /// What applies at once, without a deployment.
@@ -53,6 +54,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
         "ROLLING",
         findings,
     );
+    Launch::read(spec, findings);
     let desired = whole(spec, "desiredCount", "", 0..=MOST_TASKS, findings).unwrap_or(1);
     Settings {
         desired: i32::try_from(desired).unwrap_or_default(),
@@ -101,6 +103,7 @@ pub(super) fn demands(spec: &Value, task: &TaskDefinition, findings: &mut Findin
             format!("needs FARGATE in requiresCompatibilities of task definition {}", task.family),
         );
     }
+    launch_volumes(spec, task, findings);
     for (at, balancer) in load_balancers(spec).enumerate() {
         let path = format!("loadBalancers[{at}]");
         let name = text(balancer, "containerName").unwrap_or_default();
@@ -120,6 +123,21 @@ pub(super) fn demands(spec: &Value, task: &TaskDefinition, findings: &mut Findin
                 format!("{path}.containerPort"),
                 port.map_or_else(|| "absent".to_owned(), |port| port.to_string()),
                 format!("is in no port mapping of container {name}"),
+            );
+        }
+    }
+}
+
+/// A service can fill a volume that its task definition leaves to it, and no other.
+fn launch_volumes(spec: &Value, task: &TaskDefinition, findings: &mut Findings) {
+    let mut ignored = Findings::default();
+    for given in Launch::read(spec, &mut ignored).volumes {
+        let mut volumes = task.identifiers.volumes.iter().filter(|volume| volume.stored.is_none());
+        if !volumes.any(|volume| volume.name == given.name) {
+            findings.refuse_value(
+                format!("volumeConfigurations[{}].name", given.at),
+                format!("`{}`", given.name),
+                format!("is no volume of {} that is configuredAtLaunch", task.family),
             );
         }
     }

@@ -24,6 +24,7 @@ fn task_definition() -> Value {
         "family": "Web", "memory": "256",
         "containerDefinitions":
             [{"name": "main", "image": "example:1", "portMappings": [{"containerPort": 80}]}],
+        "volumes": [{"name": "data", "configuredAtLaunch": true}],
     })
 }
 

@@ -7,6 +7,7 @@
 mod accelerators;
 mod container;
 mod dependencies;
+mod firelens;
 mod identifiers;
 mod kernel;
 mod linux_parameters;
@@ -14,8 +15,10 @@ mod network;
 mod ports;
 mod read;
 mod resolve;
+mod restart;
 mod revision;
 mod security;
+mod stored;
 mod volumes;
 
 use std::sync::Arc;
@@ -27,15 +30,19 @@ pub(in crate::plan) use container::STOP_TIMEOUT;
 pub use container::{Container, HealthCheck};
 pub use dependencies::Role;
 pub(in crate::plan) use dependencies::shell;
-pub use identifiers::{ContainerIdentifiers, Identifiers, SecretVariable, identifiers};
+pub use identifiers::{
+    ContainerIdentifiers, Identifiers, LogDriver, SecretVariable, StoredVolume, identifiers,
+};
 pub use kernel::Limit;
 pub use linux_parameters::MemoryFileSystem;
 pub use network::{Names, NetworkMode};
 pub use ports::Port;
 pub(in crate::plan) use read::{flag, whole};
 pub use resolve::{Namespace, TaskDefinition, canonical, resolve, without_nulls};
+pub use restart::Restart;
 pub(in crate::plan) use revision::{newest, revisions_of};
 pub use security::{Profile, SeLinux, Security};
+pub use stored::{FileSystem, Stored};
 pub use volumes::{Mount, Source, Volume};
 
 use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};

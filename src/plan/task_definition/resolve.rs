@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::container::{Container, containers};
 use super::dependencies::{grace_period, longer_stops, start_order};
+use super::firelens::{judge_routers, router};
 use super::identifiers::{Identifiers, identifiers};
 use super::kernel::kernel_parameters;
 use super::linux_parameters::init_process;
@@ -37,6 +38,8 @@ pub(super) struct Around<'a> {
     pub(super) fargate: bool,
     /// Whether its images are for Windows.
     pub(super) windows: bool,
+    /// Whether one of its containers routes the logs of others.
+    pub(super) routed: bool,
     /// What stands under `kubernetes`.
     pub(super) kubernetes: &'a Value,
 }
@@ -133,8 +136,10 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         mode: network_mode,
         fargate,
         windows: operating_system == Some("windows"),
+        routed: router(spec).is_some(),
         kubernetes: spec.get("kubernetes").unwrap_or(&Value::Null),
     };
+    judge_routers(spec, findings);
     let volumes = volumes(spec, &around, findings);
     let mut containers = containers(spec, &around, &volumes, findings);
     volumes_from(spec, &mut containers, findings);
