@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::ecs::members::support_page;
 use crate::render::{self, File, Options};
 use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
 
@@ -39,6 +40,9 @@ pub enum Command {
     Import(Inputs),
     /// Print Linkspan's CustomResourceDefinitions.
     Crd(Crd),
+    /// Print what becomes of each ECS field, as Markdown: docs/support.md.
+    #[command(hide = true)]
+    SupportPage,
     /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
     #[cfg(feature = "controller")]
     Controller(shell::Controller),
@@ -171,6 +175,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Map(arguments) => run_on(arguments, render::clusters),
         Command::Import(arguments) => run_on(arguments, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
+        Command::SupportPage => print_out(&support_page()),
         #[cfg(feature = "controller")]
         Command::Controller(arguments) => shell::controller(arguments),
         #[cfg(feature = "sandbox")]
@@ -242,6 +247,12 @@ fn read(path: &Path) -> io::Result<Vec<File>> {
         files.extend(read?);
         Ok(files)
     })
+}
+
+fn print_out(text: &str) -> io::Result<ExitCode> {
+    io::stdout().write_all(text.as_bytes())?;
+    io::stdout().flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_crd(arguments: &Crd) -> io::Result<ExitCode> {

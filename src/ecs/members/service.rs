@@ -31,6 +31,12 @@ const SECURITY_GROUPS: Verdict = Approximated(
 const PUBLIC_ADDRESS: Verdict =
     Approximated("a pod has no public address; nodes pull images and lead its traffic out");
 
+/// Commands in running containers.
+const EXEC: Verdict = Approximated(
+    "`kubectl exec` does it, for whom the cluster's own roles allow; this neither switches it on nor \
+     off, and no session is logged",
+);
+
 /// The members of a service that stand in no other file.
 pub(super) const SERVICE: &[Member] = &[
     row(
@@ -298,7 +304,7 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "enableExecuteCommand",
         Boolean,
-        NotYet,
+        EXEC,
         "Allows opening a shell in the tasks' containers (default false).",
     ),
     row(
