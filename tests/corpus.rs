@@ -2,9 +2,11 @@
 //!
 //! `LINKSPAN_CORPUS` names a folder with `files/*.json`. Every file must end in manifests or in
 //! refusals that each name a place, and every member of it must be honoured or reported: nothing
-//! panics, nothing is dropped in silence. A summary of what became of the files is printed.
+//! panics, nothing is dropped in silence. What `import` makes of it renders alike, and the Cluster
+//! that `map` prints leaves nothing to map. A summary of what became of the files is printed.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 
 use linkspan::ecs::members::{Input, Shape, Verdict};
 use linkspan::plan::judge::is_empty;
-use linkspan::render::{File, Options, Output, read, run};
+use linkspan::render::{File, Options, Output, clusters, import, read, run};
 use serde_json::{Value, json};
 
 #[test]
@@ -40,10 +42,10 @@ fn every_file_is_rendered_or_refused_with_a_place() {
         let file = File { name, bytes: fs::read(path).unwrap() };
         tally.count(&file);
     }
-    let Tally { rendered, without_difference, refused, .. } = tally;
+    let Tally { rendered, without_difference, refused, mapped, .. } = tally;
     say(&format!(
         "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
-         {refused} refused; --nocapture lists why",
+         {refused} refused, {mapped} need a Cluster; --nocapture lists why",
         rendered + refused
     ));
     println!("{tally}");
@@ -61,6 +63,7 @@ struct Tally {
     rendered: usize,
     without_difference: usize,
     refused: usize,
+    mapped: usize,
     reasons: BTreeMap<String, usize>,
     differences: BTreeMap<String, usize>,
 }
@@ -99,6 +102,35 @@ impl Tally {
             self.without_difference += usize::from(!stderr.contains(": warning: "));
         }
         nothing_is_dropped(file, &stderr);
+        self.convert(&files, &stdout, failed);
+    }
+
+    /// What is imported renders as the file does; with the Cluster that is mapped, nothing is left to
+    /// map.
+    fn convert(&mut self, files: &[File], rendered: &str, failed: bool) {
+        let options = Options::default();
+        let imported = import(files, &options);
+        let mapped = clusters(files, &options);
+        let name = &files[0].name;
+        let plain = |text: &str| -> Vec<String> {
+            let remembered = |line: &&str| line.contains("/record: ") || line.contains("/intent: ");
+            text.lines().filter(|line| !remembered(line)).map(ToOwned::to_owned).collect()
+        };
+        let printed = |name: &str, output: &Output| File {
+            name: name.to_owned(),
+            bytes: output.stdout.clone().into_bytes(),
+        };
+        if !failed {
+            let again = run(&[printed("imported.yaml", &imported)], &options);
+            assert_eq!(plain(&again.stdout), plain(rendered), "{name}: {}", imported.stdout);
+        }
+        if !mapped.stdout.is_empty() {
+            self.mapped += 1;
+            let mut with_cluster = files.to_vec();
+            with_cluster.push(printed("cluster.yaml", &mapped));
+            let again = run(&with_cluster, &options).stderr;
+            assert!(!again.contains("add to spec.kubernetes"), "{name}: {again}");
+        }
     }
 }
 

@@ -132,7 +132,10 @@ fn kubernetes() -> Value {
                             "As in dockerVolumeConfiguration.driver, or a volumeType such as gp3.",
                         ),
                     ),
-                    ("storageClassName", text("The StorageClass.")),
+                    (
+                        "storageClassName",
+                        text("The StorageClass (default: the cluster's default)."),
+                    ),
                     (
                         "sizeInGiB",
                         json!({

@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::ecs::members::support_page;
 use crate::render::{self, File, Options};
+use crate::world::RESTART_ALL_CONTAINERS;
 use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
 
 /// Amazon-ECS-shaped workloads on any conformant Kubernetes cluster.
@@ -80,13 +81,16 @@ pub struct RenderOptions {
     /// The Kubernetes version that the manifests are for.
     #[arg(long, value_name = "1.N", value_parser = kubernetes_minor, default_value_t = Minor(NEWEST_KUBERNETES_MINOR))]
     kubernetes_version: Minor,
+    /// What the nodes of that version have or lack: RestartAllContainersOnContainerExits=false.
+    #[arg(long, value_name = "NAME=BOOL", value_parser = feature, value_delimiter = ',')]
+    features: Vec<Feature>,
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
     /// Fill the placeholders `<NAME>` and `${NAME}` of the files.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
-    /// Hint at good practice too: fixed versions, users, health checks, limits, roles.
+    /// Hint at good practice too: fixed versions, users, health checks, limits, roles, zones.
     #[arg(long)]
     hints: bool,
 }
@@ -142,6 +146,7 @@ impl From<RenderOptions> for Options {
                 Format::Json => render::Format::Json,
             },
             kubernetes_minor: given.kubernetes_version.0,
+            restart_all_containers: given.features.iter().all(|feature| feature.has),
             namespace: given.namespace,
             set: given.set,
             hints: given.hints,
@@ -157,6 +162,20 @@ impl std::fmt::Display for Minor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "1.{}", self.0)
     }
+}
+
+/// Whether nodes have the one feature that not every node of a version has.
+#[derive(Clone, Copy, Debug)]
+struct Feature {
+    has: bool,
+}
+
+fn feature(text: &str) -> Result<Feature, String> {
+    let (name, has) = text.split_once('=').unwrap_or((text, "true"));
+    if name != RESTART_ALL_CONTAINERS {
+        return Err(format!("the one that can be chosen is {RESTART_ALL_CONTAINERS}"));
+    }
+    has.parse().map(|has| Feature { has }).map_err(|_| "write NAME=true or NAME=false".to_owned())
 }
 
 fn kubernetes_minor(text: &str) -> Result<Minor, String> {

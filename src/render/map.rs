@@ -33,7 +33,7 @@ const DECISIONS: [(&str, &str); 8] = [
         "transitEncryption: ENABLED says that the claim's driver encrypts what it sends; take it out \
          where it does not.",
     ),
-    ("volumeDrivers", "Name StorageClasses that the cluster has."),
+    ("volumeDrivers", "Give a row `storageClassName` for another than the cluster's default."),
     (
         "subnets",
         "Give each row `zone`, a value of topology.kubernetes.io/zone, to keep tasks to it.",

@@ -5,6 +5,7 @@
 //! write, and what they wrote is printed. Offline and pure: no cluster, no clock, and the same bytes
 //! every time. It decides nothing by itself.
 
+mod cloud_formation;
 mod comments;
 mod diagnostics;
 mod documents;
@@ -23,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use print::{Format, print, yaml};
 pub use settle::{Unsettled, settle, settle_watched};
@@ -62,6 +63,8 @@ pub struct Options {
     pub format: Format,
     /// The minor version of the Kubernetes that the manifests are for.
     pub kubernetes_minor: u32,
+    /// Whether its nodes restart all containers of a pod at one's exit, where that version can.
+    pub restart_all_containers: bool,
     /// The namespace of what names none.
     pub namespace: String,
     /// What stands for placeholders, by their names.
@@ -78,6 +81,7 @@ impl Default for Options {
             verbose: false,
             format: Format::Yaml,
             kubernetes_minor: crate::NEWEST_KUBERNETES_MINOR,
+            restart_all_containers: true,
             namespace: "default".to_owned(),
             set: Vec::new(),
             hints: false,
@@ -98,23 +102,35 @@ pub struct Output {
 
 /// Renders files.
 pub fn run(files: &[File], options: &Options) -> Output {
-    print_of(files, options, |_, _, manifests| print(&manifests, options.format))
+    print_of(files, options, Purpose::Render, |_, _, manifests| print(&manifests, options.format))
 }
 
 /// The Clusters whose tables the files need.
 pub fn clusters(files: &[File], options: &Options) -> Output {
-    print_of(files, options, |world, roots, _| map::clusters(world, roots))
+    print_of(files, options, Purpose::Map, |world, roots, _| map::clusters(world, roots))
 }
 
 /// The files as objects of Linkspan.
 pub fn import(files: &[File], options: &Options) -> Output {
-    print_of(files, options, |world, roots, _| import::objects(world, roots))
+    print_of(files, options, Purpose::Import, |world, roots, _| import::objects(world, roots))
+}
+
+/// What files are read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To see what the operator would apply for them.
+    Render,
+    /// To learn which rows they need.
+    Map,
+    /// To make them objects.
+    Import,
 }
 
 /// Reads files, lets the plans do their work, reports, and writes what `write` makes of it.
 fn print_of(
     files: &[File],
     options: &Options,
+    purpose: Purpose,
     write: impl FnOnce(&mut World, &[Root], Vec<Value>) -> Result<String, String>,
 ) -> Output {
     let mut sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
@@ -124,11 +140,17 @@ fn print_of(
     let mut rendering = Rendering {
         sources: &named,
         options,
+        purpose,
         world: World { server_minor: Some(options.kubernetes_minor), ..World::default() },
         diagnostics: Vec::new(),
         refused: BTreeSet::new(),
+        unmapped: BTreeSet::new(),
     };
-    let roots = documents::roots(&named, &options.namespace, &mut rendering.diagnostics);
+    if !options.restart_all_containers {
+        rendering.add_plain_node();
+    }
+    let converts = purpose != Purpose::Render;
+    let roots = documents::roots(&named, &options.namespace, converts, &mut rendering.diagnostics);
     let roots = rendering.take_in(roots);
     let outcome = rendering.settle(&roots);
     if options.hints {
@@ -158,13 +180,27 @@ fn print_of(
 struct Rendering<'a> {
     sources: &'a [(&'a str, &'a Source)],
     options: &'a Options,
+    purpose: Purpose,
     world: World,
     diagnostics: Vec<Diagnostic>,
     /// The objects from which nothing may be printed.
     refused: BTreeSet<ObjectKey>,
+    /// The services that wait for rows of their Cluster, which has been said.
+    unmapped: BTreeSet<ObjectKey>,
 }
 
 impl Rendering<'_> {
+    /// Puts in a node that declares no feature: what one node cannot do, no pod asks for.
+    fn add_plain_node(&mut self) {
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": "plain"},
+            "status": {"declaredFeatures": []},
+        });
+        // A node as simple as this can be read.
+        let _ = self.world.put(Kind::Node, node);
+    }
+
     /// Puts the objects of the files, and those that they imply, into the world.
     fn take_in(&mut self, roots: Vec<Root>) -> Vec<Root> {
         let mut taken: Vec<Root> = Vec::new();
@@ -268,11 +304,11 @@ impl Rendering<'_> {
             }
         })
         .map_err(|defect| defect.to_string())?;
-        for root in roots {
-            self.judge(root);
-        }
         for root in roots.iter().filter(|root| root.key.kind == Kind::Service) {
             self.judge_mapping(root, roots);
+        }
+        for root in roots {
+            self.judge(root);
         }
         let mut manifests = Vec::new();
         for root in roots.iter().filter(|root| !self.is_refused(root, roots)) {
@@ -311,7 +347,16 @@ impl Rendering<'_> {
     /// Reports what the mapping of a service's cluster leaves to say, where its task definition
     /// stands.
     fn judge_mapping(&mut self, service: &Root, roots: &[Root]) {
-        let Some((_, findings)) = service::named(&self.world, &service.key) else { return };
+        let Some((_, mut findings)) = service::named(&self.world, &service.key) else { return };
+        if findings.any_refused() {
+            self.unmapped.insert(service.key.clone());
+        }
+        if self.purpose == Purpose::Map {
+            // The rows that are printed answer it.
+            for finding in &mut findings.0 {
+                finding.level = finding.level.min(Level::Differs);
+            }
+        }
         if let Some(task_definition) = task_definition_of_service(service, roots) {
             for finding in &findings.0 {
                 self.report(task_definition, Input::TaskDefinition, finding);
@@ -342,7 +387,8 @@ impl Rendering<'_> {
             let strict = self.options.strict;
             (if strict { Severity::Error } else { Severity::Warning }, String::new())
         } else if is(Reason::InvalidSpec) && told
-            || is(Reason::TaskDefinitionRefused) && root.implied
+            || is(Reason::TaskDefinitionRefused)
+                && (root.implied || self.unmapped.contains(&root.key))
         {
             self.refused.insert(root.key.clone());
             return;
@@ -399,6 +445,13 @@ impl Rendering<'_> {
     fn span(&self, root: &Root, path: &str, of_name: bool) -> Option<Span> {
         let (_, source) = self.sources.get(root.origin.source)?;
         let document = source.documents.as_ref().ok()?.get(root.origin.document)?;
+        if root.origin.converted {
+            return diagnostics::span_of(
+                document,
+                &diagnostics::as_written(document, path),
+                of_name,
+            );
+        }
         diagnostics::span_of(document, path, of_name)
     }
 

@@ -122,10 +122,7 @@ pub(super) fn file_system_row(file_system: &FileSystem) -> Need {
 
 /// The row for a volume driver, or a type of block volumes.
 pub(super) fn driver_row(driver: &str) -> Need {
-    Need {
-        table: "volumeDrivers",
-        row: json!({"driver": driver, "storageClassName": dns_label(driver, 63)}),
-    }
+    Need { table: "volumeDrivers", row: json!({"driver": driver}) }
 }
 
 /// The row for a subnet whose zone does not matter.

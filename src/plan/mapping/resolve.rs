@@ -228,7 +228,7 @@ impl<'a> Resolver<'a> {
 
     fn told(&self, how: &str, need: &Need) -> String {
         let joint = match need.table {
-            "images" | "subnets" => ", ",
+            "images" | "subnets" | "volumeDrivers" => ", ",
             "logDrivers" => "; where that agent takes the driver's part, ",
             _ => "; to map it, ",
         };

@@ -85,12 +85,13 @@ pub(super) struct FileSystemRow {
     pub(super) encrypted: bool,
 }
 
-/// A volume driver, or a type of block volumes, and the StorageClass that stands for it.
+/// A volume driver, or a type of block volumes, and the StorageClass that stands for it; none for the
+/// cluster's default.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct VolumeDriverRow {
     pub(super) raw: Value,
     pub(super) driver: String,
-    pub(super) storage_class: String,
+    pub(super) storage_class: Option<String>,
     /// GiB of a volume that says no size.
     pub(super) size: Option<i64>,
 }
@@ -267,9 +268,12 @@ const MOST_GIB: i64 = 1 << 24;
 
 fn volume_driver(row: &mut Row<'_>) -> Option<(String, VolumeDriverRow)> {
     let driver = row.required("driver", "a volume driver, or a volumeType such as gp3");
-    let storage_class = row.object("storageClassName", "the name of a StorageClass");
+    let storage_class = row.text("storageClassName");
+    if let Some(name) = &storage_class {
+        row.check_name("storageClassName", name);
+    }
     let size = row.whole("sizeInGiB", 1..=MOST_GIB);
-    let (driver, storage_class) = (driver?, storage_class?);
+    let driver = driver?;
     Some((driver.clone(), VolumeDriverRow { raw: row.raw.clone(), driver, storage_class, size }))
 }
 

@@ -99,13 +99,14 @@ impl Resolver<'_> {
         } else {
             self.unmapped(
                 format!("volumes[{}].dockerVolumeConfiguration.driver", volume.at),
-                "is a claim of the task's own, of the cluster's default StorageClass",
+                "is a claim of the task's own, of the cluster's default StorageClass; to say so, or with \
+                 `storageClassName` in it for another",
                 derived::driver_row(driver),
             );
         }
         let row = found.map(|(_, row)| row);
         Claim::Fresh {
-            storage_class: row.map(|row| row.storage_class.clone()),
+            storage_class: row.and_then(|row| row.storage_class.clone()),
             size: size.or_else(|| row?.size).unwrap_or(SIZE),
             snapshot: None,
         }
@@ -119,13 +120,14 @@ impl Resolver<'_> {
         } else if let Some(kind) = kind {
             self.unmapped_at_launch(
                 format!("volumeConfigurations[{}].managedEBSVolume.volumeType", given.at),
-                "is of the cluster's default StorageClass",
+                "is of the cluster's default StorageClass; to say so, or with `storageClassName` in it for \
+                 another",
                 derived::driver_row(kind),
             );
         }
         let row = found.map(|(_, row)| row);
         Claim::Fresh {
-            storage_class: row.map(|row| row.storage_class.clone()),
+            storage_class: row.and_then(|row| row.storage_class.clone()),
             size: given.size.or_else(|| row?.size).unwrap_or(SIZE),
             snapshot: given.snapshot.clone(),
         }

@@ -122,7 +122,7 @@ fn a_volume_of_a_driver_is_a_claim_of_the_tasks_own() {
     }
     let (claim, said) = volume(&json!({}), &docker(Value::Null));
     assert_eq!(claim, fresh(None, 10), "of the default class");
-    assert!(said[0].contains("{driver: rexray/ebs, storageClassName: rexray-ebs-"), "{said:?}");
+    assert!(said[0].ends_with("of Cluster prod: - {driver: rexray/ebs}"), "{said:?}");
 }
 
 fn service(spec: &Value) -> Launch {
@@ -225,7 +225,12 @@ fn rows_of_volumes_zones_and_logs_that_cannot_be_meant_are_refused_with_their_pl
             json!({"fileSystem": "fs-1", "claimName": "a", "transitEncryption": true}),
             "transitEncryption is ",
         ),
-        ("volumeDrivers", json!({"driver": "gp3"}), "storageClassName: "),
+        ("volumeDrivers", json!({"storageClassName": "a"}), "driver: "),
+        (
+            "volumeDrivers",
+            json!({"driver": "gp3", "storageClassName": "A"}),
+            "storageClassName is ",
+        ),
         (
             "volumeDrivers",
             json!({"driver": "gp3", "storageClassName": "a", "sizeInGiB": 0}),
