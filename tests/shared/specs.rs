@@ -103,8 +103,8 @@ fn put(spec: &mut Value, path: &str, value: Value) {
     *at = value;
 }
 
-/// Task definitions of one or two containers.
-pub(crate) fn task_definition() -> impl Strategy<Value = Value> {
+/// Task definitions of two containers, of which hardly any is refused.
+pub(crate) fn sound_task_definition() -> impl Strategy<Value = Value> {
     let container = |name: &'static str| {
         (1..=9u16, prop::bool::weighted(0.8), any::<bool>()).prop_map(
             move |(port, essential, checked)| {
@@ -119,7 +119,7 @@ pub(crate) fn task_definition() -> impl Strategy<Value = Value> {
             },
         )
     };
-    let sound = (container("Main_"), container("side"), any::<bool>(), 1..4i64).prop_map(
+    (container("Main_"), container("side"), any::<bool>(), 1..4i64).prop_map(
         |(first, second, fargate, size)| {
             let mut spec = json!({"containerDefinitions": [first, second]});
             if fargate {
@@ -130,17 +130,21 @@ pub(crate) fn task_definition() -> impl Strategy<Value = Value> {
             }
             spec
         },
-    );
-    spoilt(sound, Input::TaskDefinition)
+    )
 }
 
-/// Services of them.
-pub(crate) fn service() -> impl Strategy<Value = Value> {
+/// Task definitions, some of them spoilt.
+pub(crate) fn task_definition() -> impl Strategy<Value = Value> {
+    spoilt(sound_task_definition(), Input::TaskDefinition)
+}
+
+/// Services of task definitions by these [`NAMES`], none of which is refused.
+pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
     let reference = prop_oneof![
         4 => select(NAMES).prop_map(ToOwned::to_owned),
         1 => (select(NAMES), 1..3).prop_map(|(family, revision)| format!("{family}:{revision}")),
     ];
-    let sound = (reference, 0..5i32, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
+    (reference, 0..5i32, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
         |(task_definition, desired, minimum, maximum, force)| {
             json!({
                 "taskDefinition": task_definition,
@@ -150,6 +154,10 @@ pub(crate) fn service() -> impl Strategy<Value = Value> {
                 "forceNewDeployment": force,
             })
         },
-    );
-    spoilt(sound, Input::Service)
+    )
+}
+
+/// Services, some of them spoilt.
+pub(crate) fn service() -> impl Strategy<Value = Value> {
+    spoilt(sound_service(), Input::Service)
 }
