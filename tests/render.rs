@@ -21,6 +21,9 @@ use linkspan::render::{File, Format, Options, Output, clusters, import, run};
 struct Line {
     #[command(flatten)]
     options: RenderOptions,
+    /// An option of `linkspan map`.
+    #[arg(long)]
+    beside: bool,
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -57,7 +60,8 @@ fn files(case: &Path) -> Vec<File> {
 fn options(case: &Path) -> Options {
     let line = fs::read_to_string(case.join("options")).unwrap_or_default();
     let words = ["render"].into_iter().chain(line.split_whitespace());
-    Line::parse_from(words).options.into()
+    let Line { options, beside } = Line::parse_from(words);
+    Options { beside, ..options.into() }
 }
 
 /// What differs between a file of a case and what it should hold.

@@ -36,7 +36,7 @@ pub enum Command {
     Render(Render),
     /// Print the Cluster whose tables these files need, with the names of what must be there beside
     /// it.
-    Map(Inputs),
+    Map(Map),
     /// Print the objects of Linkspan that these files are, with a comment at each loss.
     Import(Inputs),
     /// Print Linkspan's CustomResourceDefinitions.
@@ -119,6 +119,17 @@ pub struct Inputs {
     namespace: String,
 }
 
+/// `linkspan map`
+#[derive(Debug, clap::Args)]
+pub struct Map {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Print what must be there beside the Cluster too, as manifests: ServiceAccounts, claims, and
+    /// ExternalSecrets in the place of Secrets.
+    #[arg(long)]
+    beside: bool,
+}
+
 /// A placeholder's name and what stands for it.
 fn setting(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -150,6 +161,7 @@ impl From<RenderOptions> for Options {
             namespace: given.namespace,
             set: given.set,
             hints: given.hints,
+            beside: false,
         }
     }
 }
@@ -191,8 +203,8 @@ fn kubernetes_minor(text: &str) -> Result<Minor, String> {
 pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Render(arguments) => run_render(arguments),
-        Command::Map(arguments) => run_on(arguments, render::clusters),
-        Command::Import(arguments) => run_on(arguments, render::import),
+        Command::Map(Map { inputs, beside }) => run_on(inputs, beside, render::clusters),
+        Command::Import(arguments) => run_on(arguments, false, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
         Command::SupportPage => print_out(&support_page()),
         #[cfg(feature = "controller")]
@@ -215,9 +227,13 @@ fn run_render(arguments: Render) -> io::Result<ExitCode> {
     show(&render::run(&read_all(&arguments.files)?, &arguments.options.into()))
 }
 
-fn run_on(arguments: Inputs, run: fn(&[File], &Options) -> render::Output) -> io::Result<ExitCode> {
+fn run_on(
+    arguments: Inputs,
+    beside: bool,
+    run: fn(&[File], &Options) -> render::Output,
+) -> io::Result<ExitCode> {
     let Inputs { files, set, namespace } = arguments;
-    let options = Options { namespace, set, ..Options::default() };
+    let options = Options { namespace, set, beside, ..Options::default() };
     show(&run(&read_all(&files)?, &options))
 }
 

@@ -5,6 +5,7 @@
 //! write, and what they wrote is printed. Offline and pure: no cluster, no clock, and the same bytes
 //! every time. It decides nothing by itself.
 
+mod beside;
 mod cloud_formation;
 mod comments;
 mod diagnostics;
@@ -71,6 +72,8 @@ pub struct Options {
     pub set: Vec<(String, String)>,
     /// Whether good practice is hinted at.
     pub hints: bool,
+    /// Whether `map` prints manifests of what must be there beside a Cluster.
+    pub beside: bool,
 }
 
 impl Default for Options {
@@ -85,6 +88,7 @@ impl Default for Options {
             namespace: "default".to_owned(),
             set: Vec::new(),
             hints: false,
+            beside: false,
         }
     }
 }
@@ -107,7 +111,9 @@ pub fn run(files: &[File], options: &Options) -> Output {
 
 /// The Clusters whose tables the files need.
 pub fn clusters(files: &[File], options: &Options) -> Output {
-    print_of(files, options, Purpose::Map, |world, roots, _| map::clusters(world, roots))
+    print_of(files, options, Purpose::Map, |world, roots, _| {
+        map::clusters(world, roots, options.beside)
+    })
 }
 
 /// The files as objects of Linkspan.

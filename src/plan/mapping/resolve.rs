@@ -24,6 +24,8 @@ pub struct Names {
     pub pull_secrets: Vec<String>,
     /// What belongs to the containers, in order.
     pub containers: Vec<ContainerNames>,
+    /// What each key of a Secret holds, by the Secret's name and the key.
+    pub sources: BTreeMap<(String, String), SecretReference>,
     /// What the volumes are that are kept outside the task, by their Kubernetes names.
     pub volumes: BTreeMap<String, Claim>,
     /// The pod's annotations for the nodes' log agent.
@@ -152,6 +154,7 @@ impl<'a> Resolver<'a> {
                 self.unmapped(path, &how, derived::secret_row(written, reference));
                 (name, key)
             };
+            self.names.sources.insert((name.clone(), key.clone()), reference.clone());
             secrets.push((variable.name.clone(), name, key));
         }
         let mut environment_files = Vec::new();

@@ -332,7 +332,7 @@ fn a_drain_always_finds_a_task_that_may_go() {
 }
 
 #[test]
-fn forty_seconds_count_only_where_nothing_else_tells_health() {
+fn example_8_forty_seconds_count_only_where_nothing_else_tells_health() {
     let check = json!({"command": ["CMD", "check"]});
     let ready_after = |essential: Option<bool>, balanced: bool| {
         let mut task = task_definition();
