@@ -31,6 +31,10 @@ const SECURITY_GROUPS: Verdict = Approximated(
 const PUBLIC_ADDRESS: Verdict =
     Approximated("a pod has no public address; nodes pull images and lead its traffic out");
 
+/// Metrics of a service.
+const METRICS: Verdict =
+    Approximated("metrics are those that the cluster gathers, as often as it does");
+
 /// Commands in running containers.
 const EXEC: Verdict = Approximated(
     "`kubectl exec` does it, for whom the cluster's own roles allow; this neither switches it on nor \
@@ -298,7 +302,7 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "propagateTags",
         String,
-        NotYet,
+        Honoured,
         "Where tasks get their tags from: TASK_DEFINITION, SERVICE or NONE (default NONE).",
     ),
     row(
@@ -310,21 +314,26 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "monitoring",
         Object,
-        NotYet,
+        METRICS,
         "How often the service's own metrics are taken (default: every 60 seconds).",
     ),
-    row("monitoring.metricConfigurations", Objects, NotYet, "One entry per resolution, at most 5."),
+    row(
+        "monitoring.metricConfigurations",
+        Objects,
+        METRICS,
+        "One entry per resolution, at most 5.",
+    ),
     row(
         "monitoring.metricConfigurations[].metricNames",
         Strings,
-        NotYet,
+        METRICS,
         "CPUUtilization, MemoryUtilization or both.",
     )
     .required(),
     row(
         "monitoring.metricConfigurations[].resolutionSeconds",
         Integer,
-        NotYet,
+        METRICS,
         "Seconds between values: 20 or 60.",
     )
     .required(),

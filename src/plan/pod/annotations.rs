@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1 as corev1;
 use serde_json::json;
 
 use super::container::protocol;
-use crate::names::annotation;
+use crate::names::{annotation, label_value};
 use crate::plan::task_definition::{Container, Port, TaskDefinition};
 
 /// The prefix by which containerd's plugin `ulimit-adjuster` finds a container's limits.
@@ -53,6 +54,19 @@ pub(super) fn annotations(task: &TaskDefinition) -> Option<BTreeMap<String, Stri
         }
     }
     (!annotations.is_empty()).then_some(annotations)
+}
+
+/// Puts tags on the pods of a template, each as an annotation of its own.
+pub fn tag(tags: &BTreeMap<String, String>, template: &mut corev1::PodTemplateSpec) {
+    if tags.is_empty() {
+        return;
+    }
+    let meta = template.metadata.get_or_insert_default();
+    let annotations = meta.annotations.get_or_insert_default();
+    for (key, value) in tags {
+        // A key that cannot be the name of an annotation is cut and hashed.
+        annotations.insert(format!("{}{}", annotation::TAGS, label_value(key)), value.clone());
+    }
 }
 
 /// A port's key among those whose protocols are known, and its name where it has no better one.

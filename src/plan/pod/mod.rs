@@ -12,6 +12,7 @@ mod security;
 mod volumes;
 
 pub(in crate::plan) use annotations::port_key;
+pub use annotations::tag;
 pub use named::lay;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
-use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds};
+use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds, propagated_tags};
 use super::{Obstacle, tasks};
 use crate::api::{
     Cause, Features, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
@@ -147,6 +147,7 @@ fn template(
 ) -> Value {
     let mut template = pod::template(task, features, &balanced_ports(spec), labels);
     pod::lay(names, task.image_pull_policy.as_deref(), &mut template);
+    pod::tag(&propagated_tags(spec, task), &mut template);
     json!(template)
 }
 

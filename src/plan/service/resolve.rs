@@ -3,6 +3,8 @@
 //! CreateService's rules, judged on the raw JSON: first those that need nothing else
 //! ([`settings`]), then, for a new deployment, those that need its task definition ([`demands`]).
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::ecs::members::Input;
@@ -11,7 +13,7 @@ use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::judge;
 use crate::plan::mapping::Launch;
-use crate::plan::task_definition::{TaskDefinition, flag, whole};
+use crate::plan::task_definition::{TaskDefinition, flag, tags, whole};
 
 /// What applies at once, without a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
     }
     one_of(spec, "launchType", &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"], findings);
     one_of(spec, "schedulingStrategy", &["REPLICA", "DAEMON"], findings);
+    one_of(spec, "propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"], findings);
     not_yet(spec, "/schedulingStrategy", "schedulingStrategy", "REPLICA", findings);
     not_yet(spec, "/deploymentController/type", "deploymentController.type", "ECS", findings);
     not_yet(
@@ -91,6 +94,15 @@ fn not_yet(spec: &Value, pointer: &str, path: &str, done: &str, findings: &mut F
     {
         let message = format!("is not there in this version of Linkspan; {done} is");
         findings.refuse_value(path, written, message);
+    }
+}
+
+/// The tags that a service's tasks get: those of one of the two, as `propagateTags` says.
+pub(super) fn propagated_tags(spec: &Value, task: &TaskDefinition) -> BTreeMap<String, String> {
+    match text(spec, "propagateTags").as_deref() {
+        Some("SERVICE") => tags(spec),
+        Some("TASK_DEFINITION") => task.tags.clone(),
+        _ => BTreeMap::new(),
     }
 }
 

@@ -111,6 +111,8 @@ pub struct TaskDefinition {
     pub kernel_parameters: BTreeMap<String, String>,
     /// What a cluster's mapping table gives names to.
     pub identifiers: Identifiers,
+    /// `tags`, by key.
+    pub tags: BTreeMap<String, String>,
     /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
     pub image_pull_policy: Option<String>,
 }
@@ -197,8 +199,17 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         ipc,
         kernel_parameters,
         identifiers: identifiers(spec, findings),
+        tags: tags(spec),
         image_pull_policy,
     }
+}
+
+/// The tags of a task definition or a service, by key.
+pub(in crate::plan) fn tags(spec: &Value) -> BTreeMap<String, String> {
+    let listed = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
+    listed
+        .filter_map(|tag| Some((text(tag, "key")?, text(tag, "value").unwrap_or_default())))
+        .collect()
 }
 
 fn launch_types(spec: &Value, findings: &mut Findings) -> Vec<String> {
