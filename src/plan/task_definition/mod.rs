@@ -5,6 +5,7 @@
 //! refused spec registers nothing, as RegisterTaskDefinition would. No revision is ever changed.
 
 mod accelerators;
+mod canonical;
 mod container;
 mod dependencies;
 mod firelens;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
+pub use canonical::{canonical, without_nulls};
 pub(in crate::plan) use container::STOP_TIMEOUT;
 pub use container::{Container, HealthCheck};
 pub use dependencies::Role;
@@ -39,7 +41,7 @@ pub use network::{Names, NetworkMode};
 pub use ports::Port;
 pub(in crate::plan) use read::{flag, whole};
 pub(in crate::plan) use resolve::tags;
-pub use resolve::{Namespace, TaskDefinition, canonical, resolve, without_nulls};
+pub use resolve::{Namespace, TaskDefinition, resolve};
 pub use restart::Restart;
 pub(in crate::plan) use revision::{newest, revisions_of};
 pub use security::{Profile, SeLinux, Security};
