@@ -49,6 +49,11 @@ pub mod annotation {
     pub const FORCE_NEW_DEPLOYMENT: &str = "ecs.linkspan.dev/force-new-deployment";
     /// On a pod template: ECS container names by their Kubernetes names, as JSON, where they differ.
     pub const CONTAINER_NAMES: &str = "ecs.linkspan.dev/container-names";
+    /// On a pod template: what its ports speak, as JSON by `protocol-number`, where port mappings say
+    /// so: a container's port has no field for it.
+    pub const APP_PROTOCOLS: &str = "ecs.linkspan.dev/app-protocols";
+    /// Start of a pod template's annotations with the tags that it gets; the tag's key follows.
+    pub const TAGS: &str = "tags.ecs.linkspan.dev/";
     /// Start of a pod template's annotations with Docker labels, as JSON; the container's Kubernetes
     /// name follows.
     pub const DOCKER_LABELS: &str = "docker-labels.ecs.linkspan.dev/";

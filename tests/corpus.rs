@@ -2,9 +2,11 @@
 //!
 //! `LINKSPAN_CORPUS` names a folder with `files/*.json`. Every file must end in manifests or in
 //! refusals that each name a place, and every member of it must be honoured or reported: nothing
-//! panics, nothing is dropped in silence. A summary of what became of the files is printed.
+//! panics, nothing is dropped in silence. What `import` makes of it renders alike, and the Cluster
+//! that `map` prints leaves nothing to map. A summary of what became of the files is printed.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use linkspan::ecs::members::{Input, Shape, Verdict};
 use linkspan::plan::judge::is_empty;
-use linkspan::render::{File, Options, Output, read, run};
+use linkspan::render::{File, Options, Output, clusters, import, read, run};
 use serde_json::{Value, json};
 
 use corpus::{corpus, task_definition_for};
@@ -33,10 +35,10 @@ fn every_file_is_rendered_or_refused_with_a_place() {
     for file in &files {
         tally.count(file);
     }
-    let Tally { rendered, without_difference, refused, .. } = tally;
+    let Tally { rendered, without_difference, refused, mapped, .. } = tally;
     tell!(
         "corpus: {} files, {rendered} rendered ({without_difference} without a warning), \
-         {refused} refused; --nocapture lists why",
+         {refused} refused, {mapped} need a Cluster; --nocapture lists why",
         rendered + refused
     );
     println!("{tally}");
@@ -47,6 +49,7 @@ struct Tally {
     rendered: usize,
     without_difference: usize,
     refused: usize,
+    mapped: usize,
     reasons: BTreeMap<String, usize>,
     differences: BTreeMap<String, usize>,
 }
@@ -85,6 +88,35 @@ impl Tally {
             self.without_difference += usize::from(!stderr.contains(": warning: "));
         }
         nothing_is_dropped(file, &stderr);
+        self.convert(&files, &stdout, failed);
+    }
+
+    /// What is imported renders as the file does; with the Cluster that is mapped, nothing is left to
+    /// map.
+    fn convert(&mut self, files: &[File], rendered: &str, failed: bool) {
+        let options = Options::default();
+        let imported = import(files, &options);
+        let mapped = clusters(files, &options);
+        let name = &files[0].name;
+        let plain = |text: &str| -> Vec<String> {
+            let remembered = |line: &&str| line.contains("/record: ") || line.contains("/intent: ");
+            text.lines().filter(|line| !remembered(line)).map(ToOwned::to_owned).collect()
+        };
+        let printed = |name: &str, output: &Output| File {
+            name: name.to_owned(),
+            bytes: output.stdout.clone().into_bytes(),
+        };
+        if !failed {
+            let again = run(&[printed("imported.yaml", &imported)], &options);
+            assert_eq!(plain(&again.stdout), plain(rendered), "{name}: {}", imported.stdout);
+        }
+        if !mapped.stdout.is_empty() {
+            self.mapped += 1;
+            let mut with_cluster = files.to_vec();
+            with_cluster.push(printed("cluster.yaml", &mapped));
+            let again = run(&with_cluster, &options).stderr;
+            assert!(!again.contains("add to spec.kubernetes"), "{name}: {again}");
+        }
     }
 }
 
@@ -161,7 +193,7 @@ fn nothing_is_dropped(file: &File, stderr: &str) {
                 above = &above[..end];
             }
             // What holds other members is as honoured as they are.
-            if told || place.holds || honoured(path) || (awsvpc && exact(path)) {
+            if told || place.holds || honoured(path, value) || (awsvpc && exact(path)) {
                 continue;
             }
             panic!("{}: {path} is neither honoured nor reported", file.name);
@@ -190,7 +222,7 @@ fn lookup<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// Whether the member table has this member of a task definition or a service as honoured.
-fn honoured(path: &str) -> bool {
+fn honoured(path: &str, value: Option<&Value>) -> bool {
     let mut row = String::new();
     let mut inside = false;
     for c in path.chars() {
@@ -209,11 +241,12 @@ fn honoured(path: &str) -> bool {
     let row = row.strip_prefix("service.").unwrap_or(row);
     let list = row.strip_prefix("[]").map(|below| format!("containerDefinitions[]{below}"));
     let row = list.as_deref().unwrap_or(row);
+    let text = value.and_then(Value::as_str).unwrap_or_default();
     let is_honoured = |path: &str| {
-        [Input::TaskDefinition, Input::Service].iter().any(|input| {
-            let member = input.member(path);
-            member.is_some_and(|member| member.verdict == Verdict::Honoured)
-        })
+        [Input::TaskDefinition, Input::Service]
+            .iter()
+            .filter_map(|input| input.member(path))
+            .any(|member| member.verdict == Verdict::Honoured || member.harmless.contains(&text))
     };
     // An element of a list of texts is its list; a member of a map is its map.
     let of_map = row.rsplit_once('.').is_some_and(|(map, _)| {

@@ -2,7 +2,8 @@
 //!
 //! One folder under `tests/render` is one case: its `*.json` and `*.yaml` are the input, `options`
 //! holds arguments, `expected.yaml` (or `expected.json`) is what must be printed, and
-//! `expected.stderr` what must be said. `UPDATE=1 cargo test` writes both anew.
+//! `expected.stderr` what must be said. `UPDATE=1 cargo test` writes both anew. Folders under
+//! `tests/import` and `tests/map` are cases of those two commands.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -20,14 +21,22 @@ use linkspan::render::{File, Format, Options, Output, clusters, import, run};
 struct Line {
     #[command(flatten)]
     options: RenderOptions,
+    /// An option of `linkspan map`.
+    #[arg(long)]
+    beside: bool,
 }
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render");
+    let cases = cases_in("tests/render");
+    assert!(cases.len() > 10, "the cases are gone");
+    cases
+}
+
+fn cases_in(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut cases: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() > 10, "the cases are gone");
     cases
 }
 
@@ -51,7 +60,8 @@ fn files(case: &Path) -> Vec<File> {
 fn options(case: &Path) -> Options {
     let line = fs::read_to_string(case.join("options")).unwrap_or_default();
     let words = ["render"].into_iter().chain(line.split_whitespace());
-    Line::parse_from(words).options.into()
+    let Line { options, beside } = Line::parse_from(words);
+    Options { beside, ..options.into() }
 }
 
 /// What differs between a file of a case and what it should hold.
@@ -76,13 +86,28 @@ fn compare(path: &Path, found: &str, update: bool) -> Option<String> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test reads its environment")]
 fn every_case_prints_what_is_expected_of_it() {
+    print_what_is_expected(&cases(), run);
+}
+
+#[test]
+fn every_import_prints_what_is_expected_of_it() {
+    print_what_is_expected(&cases_in("tests/import"), import);
+}
+
+#[test]
+fn every_map_prints_what_is_expected_of_it() {
+    print_what_is_expected(&cases_in("tests/map"), clusters);
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test reads its environment")]
+fn print_what_is_expected(cases: &[PathBuf], command: fn(&[File], &Options) -> Output) {
     let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
     let mut differences = String::new();
-    for case in cases() {
-        let options = options(&case);
-        let Output { stdout, stderr, failed } = run(&files(&case), &options);
+    assert!(!cases.is_empty(), "the cases are gone");
+    for case in cases {
+        let options = options(case);
+        let Output { stdout, stderr, failed } = command(&files(case), &options);
         let said: bool = stderr.lines().any(|line| line.contains(": error: "));
         assert_eq!(failed, said, "{}: fails, and says why", case.display());
         let printed = match options.format {
@@ -167,6 +192,32 @@ fn placeholders_are_filled_and_hints_are_given_where_that_is_asked() {
     let hints = filled.stderr.matches(": hint: ").count();
     assert_eq!(hints, 3, "version, user, health check: {}", filled.stderr);
     assert!(run(&files, &Options::default()).failed, "a placeholder is no image");
+}
+
+#[test]
+fn tasks_that_are_all_in_one_zone_are_hinted_at() {
+    let row = |subnet: &str, zone: &str| format!("{{subnet: {subnet}, zone: {zone}}}");
+    let hints = |subnets: &str, rows: &[String]| {
+        let cluster = format!(
+            "apiVersion: ecs.linkspan.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: default}}\n\
+             spec: {{kubernetes: {{subnets: [{}]}}}}\n",
+            rows.join(", ")
+        );
+        let service = format!(
+            "serviceName: web\ntaskDefinition: web\n\
+             networkConfiguration: {{awsvpcConfiguration: {{subnets: [{subnets}]}}}}\n"
+        );
+        let files = [("cluster.yaml", cluster), ("service.yaml", service)]
+            .map(|(name, text)| File { name: name.to_owned(), bytes: text.into_bytes() });
+        let output = run(&files, &Options { hints: true, ..Options::default() });
+        output.stderr.matches("all tasks are in one zone").count()
+    };
+    assert_eq!(hints("subnet-1", &[]), 1);
+    assert_eq!(hints("subnet-1, subnet-2", &[]), 0, "who knows");
+    let (one, other) = (row("subnet-1", "a"), row("subnet-2", "b"));
+    assert_eq!(hints("subnet-1, subnet-2", &[one.clone(), other]), 0);
+    assert_eq!(hints("subnet-1, subnet-2", &[one, row("subnet-2", "a")]), 1);
+    assert_eq!(hints("", &[]), 0);
 }
 
 #[test]

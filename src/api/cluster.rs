@@ -101,6 +101,84 @@ fn kubernetes() -> Value {
                 ],
             ),
         ),
+        (
+            "fileSystems",
+            table(
+                "Claims that stand for file systems: EFS, S3 Files, FSx for Windows.",
+                &[
+                    ("fileSystem", text("ID or ARN of a file system.")),
+                    (
+                        "accessPoint",
+                        text("ID or ARN of an access point; a row with one is for it alone."),
+                    ),
+                    ("claimName", text("The PersistentVolumeClaim.")),
+                    (
+                        "transitEncryption",
+                        text(
+                            "ENABLED where what is sent to the file system is encrypted (default DISABLED).",
+                        ),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "volumeDrivers",
+            table(
+                "StorageClasses that stand for volume drivers and types of block volumes.",
+                &[
+                    (
+                        "driver",
+                        text(
+                            "As in dockerVolumeConfiguration.driver, or a volumeType such as gp3.",
+                        ),
+                    ),
+                    (
+                        "storageClassName",
+                        text("The StorageClass (default: the cluster's default)."),
+                    ),
+                    (
+                        "sizeInGiB",
+                        json!({
+                            "x-kubernetes-int-or-string": true, "nullable": true,
+                            "description": "GiB of a volume that says no size (default 10).",
+                        }),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "subnets",
+            table(
+                "Zones that stand for subnets.",
+                &[
+                    ("subnet", text("ID of a subnet.")),
+                    (
+                        "zone",
+                        text(
+                            "Its nodes' label topology.kubernetes.io/zone (default: any zone will do).",
+                        ),
+                    ),
+                ],
+            ),
+        ),
+        (
+            "logDrivers",
+            table(
+                "Log drivers whose part the nodes' log agent takes.",
+                &[
+                    ("logDriver", text("As in logConfiguration.")),
+                    (
+                        "annotations",
+                        json!({
+                            "type": "object", "nullable": true,
+                            "additionalProperties": {"type": "string"},
+                            "description": "Annotations of the pod that the agent reads; ${container} \
+                                stands for the container's name, ${awslogs-group} for that option.",
+                        }),
+                    ),
+                ],
+            ),
+        ),
     ])
 }
 

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::ecs::members::support_page;
 use crate::render::{self, File, Options};
+use crate::world::RESTART_ALL_CONTAINERS;
 use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
 
 /// Amazon-ECS-shaped workloads on any conformant Kubernetes cluster.
@@ -34,11 +36,14 @@ pub enum Command {
     Render(Render),
     /// Print the Cluster whose tables these files need, with the names of what must be there beside
     /// it.
-    Map(Inputs),
+    Map(Map),
     /// Print the objects of Linkspan that these files are, with a comment at each loss.
     Import(Inputs),
     /// Print Linkspan's CustomResourceDefinitions.
     Crd(Crd),
+    /// Print what becomes of each ECS field, as Markdown: docs/support.md.
+    #[command(hide = true)]
+    SupportPage,
     /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
     #[cfg(feature = "controller")]
     Controller(shell::Controller),
@@ -76,13 +81,16 @@ pub struct RenderOptions {
     /// The Kubernetes version that the manifests are for.
     #[arg(long, value_name = "1.N", value_parser = kubernetes_minor, default_value_t = Minor(NEWEST_KUBERNETES_MINOR))]
     kubernetes_version: Minor,
+    /// What the nodes of that version have or lack: RestartAllContainersOnContainerExits=false.
+    #[arg(long, value_name = "NAME=BOOL", value_parser = feature, value_delimiter = ',')]
+    features: Vec<Feature>,
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
     /// Fill the placeholders `<NAME>` and `${NAME}` of the files.
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
-    /// Hint at good practice too: fixed versions, users, health checks, limits, roles.
+    /// Hint at good practice too: fixed versions, users, health checks, limits, roles, zones.
     #[arg(long)]
     hints: bool,
 }
@@ -109,6 +117,17 @@ pub struct Inputs {
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
+}
+
+/// `linkspan map`
+#[derive(Debug, clap::Args)]
+pub struct Map {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Print what must be there beside the Cluster too, as manifests: ServiceAccounts, claims, and
+    /// ExternalSecrets in the place of Secrets.
+    #[arg(long)]
+    beside: bool,
 }
 
 /// A placeholder's name and what stands for it.
@@ -138,9 +157,11 @@ impl From<RenderOptions> for Options {
                 Format::Json => render::Format::Json,
             },
             kubernetes_minor: given.kubernetes_version.0,
+            restart_all_containers: given.features.iter().all(|feature| feature.has),
             namespace: given.namespace,
             set: given.set,
             hints: given.hints,
+            beside: false,
         }
     }
 }
@@ -153,6 +174,20 @@ impl std::fmt::Display for Minor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "1.{}", self.0)
     }
+}
+
+/// Whether nodes have the one feature that not every node of a version has.
+#[derive(Clone, Copy, Debug)]
+struct Feature {
+    has: bool,
+}
+
+fn feature(text: &str) -> Result<Feature, String> {
+    let (name, has) = text.split_once('=').unwrap_or((text, "true"));
+    if name != RESTART_ALL_CONTAINERS {
+        return Err(format!("the one that can be chosen is {RESTART_ALL_CONTAINERS}"));
+    }
+    has.parse().map(|has| Feature { has }).map_err(|_| "write NAME=true or NAME=false".to_owned())
 }
 
 fn kubernetes_minor(text: &str) -> Result<Minor, String> {
@@ -168,9 +203,10 @@ fn kubernetes_minor(text: &str) -> Result<Minor, String> {
 pub fn run(arguments: Arguments) -> ExitCode {
     let done = match arguments.command {
         Command::Render(arguments) => run_render(arguments),
-        Command::Map(arguments) => run_on(arguments, render::clusters),
-        Command::Import(arguments) => run_on(arguments, render::import),
+        Command::Map(Map { inputs, beside }) => run_on(inputs, beside, render::clusters),
+        Command::Import(arguments) => run_on(arguments, false, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
+        Command::SupportPage => print_out(&support_page()),
         #[cfg(feature = "controller")]
         Command::Controller(arguments) => shell::controller(arguments),
         #[cfg(feature = "sandbox")]
@@ -191,9 +227,13 @@ fn run_render(arguments: Render) -> io::Result<ExitCode> {
     show(&render::run(&read_all(&arguments.files)?, &arguments.options.into()))
 }
 
-fn run_on(arguments: Inputs, run: fn(&[File], &Options) -> render::Output) -> io::Result<ExitCode> {
+fn run_on(
+    arguments: Inputs,
+    beside: bool,
+    run: fn(&[File], &Options) -> render::Output,
+) -> io::Result<ExitCode> {
     let Inputs { files, set, namespace } = arguments;
-    let options = Options { namespace, set, ..Options::default() };
+    let options = Options { namespace, set, beside, ..Options::default() };
     show(&run(&read_all(&files)?, &options))
 }
 
@@ -242,6 +282,12 @@ fn read(path: &Path) -> io::Result<Vec<File>> {
         files.extend(read?);
         Ok(files)
     })
+}
+
+fn print_out(text: &str) -> io::Result<ExitCode> {
+    io::stdout().write_all(text.as_bytes())?;
+    io::stdout().flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_crd(arguments: &Crd) -> io::Result<ExitCode> {

@@ -88,13 +88,14 @@ pub fn cluster_of(spec: &Value, object_name: Option<&str>) -> String {
     text(spec, "clusterName").unwrap_or_else(|| object_name.unwrap_or_default().to_owned())
 }
 
-/// The name of a role, of its ARN or bare: what comes after the last `/`.
+/// What comes after the last `/` of a path, an image or an ARN; all of it where there is none.
 ///
 /// ```
-/// use linkspan::ecs::reference::role_name;
-/// assert_eq!(role_name("arn:aws:iam::123456789012:role/team/web"), "web");
-/// assert_eq!(role_name("web"), "web");
+/// use linkspan::ecs::reference::last_part;
+/// assert_eq!(last_part("arn:aws:iam::123456789012:role/team/web"), "web");
+/// assert_eq!(last_part("ghcr.io/acme/web:1"), "web:1");
+/// assert_eq!(last_part("web"), "web");
 /// ```
-pub fn role_name(text: &str) -> &str {
+pub fn last_part(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }

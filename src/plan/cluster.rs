@@ -5,12 +5,12 @@
 
 use serde_json::{Value, json};
 
-use super::conditions::{Outcome, advance, fully_supported, holds, progress};
+use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};
 use super::finding::{Findings, in_one_line};
 use super::judge::judge;
 use super::mapping::{Tables, name_of, owner_of_cluster};
 use super::{Moment, Note, Plan, Write};
-use crate::api::{ConditionType, PlainStatus, Reason};
+use crate::api::{PlainStatus, Reason};
 use crate::ecs::members::Input;
 use crate::ecs::reference::is_name;
 use crate::world::{ObjectKey, World};
@@ -62,10 +62,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return Plan::default();
     }
     let mut plan = Plan::default();
-    if outcome == Outcome::Stalled
-        && (!holds(&before.conditions, ConditionType::Stalled)
-            || before.observed_generation != generation)
-    {
+    if newly_stalled(outcome, &before.conditions, before.observed_generation, generation) {
         plan.notes.push(Note { warning: true, reason, message });
     }
     plan.writes.push(Write::Status {

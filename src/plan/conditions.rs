@@ -101,6 +101,18 @@ pub fn holds(conditions: &[Condition], kind: ConditionType) -> bool {
     conditions.iter().any(|c| c.type_ == kind.as_str() && c.status == "True")
 }
 
+/// Whether an object has just come to a standstill: what was said of it before was not that, or was
+/// about an earlier spec.
+pub fn newly_stalled(
+    outcome: Outcome,
+    before: &[Condition],
+    observed: Option<i64>,
+    generation: Option<i64>,
+) -> bool {
+    let told = holds(before, ConditionType::Stalled) && observed == generation;
+    outcome == Outcome::Stalled && !told
+}
+
 /// The reason that a condition of this type gives.
 pub fn reason(conditions: &[Condition], kind: ConditionType) -> Option<&str> {
     conditions.iter().find(|c| c.type_ == kind.as_str()).map(|c| c.reason.as_str())

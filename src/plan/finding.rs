@@ -37,7 +37,7 @@ impl fmt::Display for Finding {
 }
 
 /// Collects findings while a spec is read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
 
 impl Findings {

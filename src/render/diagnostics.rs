@@ -65,6 +65,19 @@ pub(super) fn span_of(document: &Document, path: &str, of_name: bool) -> Option<
     }
 }
 
+/// A path as a document writes it that is in other letters' case, as CloudFormation's are: of the path,
+/// or of the nearest part that holds it.
+pub(super) fn as_written(document: &Document, path: &str) -> String {
+    let mut path = path;
+    while !path.is_empty() {
+        if let Some(written) = document.places.keys().find(|key| key.eq_ignore_ascii_case(path)) {
+            return written.clone();
+        }
+        path = path.rfind(['.', '[']).map_or("", |end| path.get(..end).unwrap_or_default());
+    }
+    String::new()
+}
+
 /// Whether a finding is about the name of a member: ECS has none of that name.
 pub(super) fn is_about_name(input: Input, path: &str) -> bool {
     // What ECS has no word for has names of its own.

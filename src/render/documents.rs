@@ -7,17 +7,21 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cloud_formation;
 use super::diagnostics::{Diagnostic, Severity};
 use super::root::{Origin, Root, manifest};
 use super::source::{Document, Source, Span, join};
+use crate::ecs::members::Input;
 use crate::ecs::reference::text;
 use crate::names::{GROUP, dns_label};
 use crate::world::{Kind, ObjectKey, set};
 
-/// The objects of the files, in order, and what there is to say about those that are none.
+/// The objects of the files, in order, and what there is to say about those that are none. Where that
+/// is asked for, CloudFormation is converted.
 pub(super) fn roots(
     sources: &[(&str, &Source)],
     namespace: &str,
+    converts: bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Root> {
     let mut roots = Vec::new();
@@ -49,6 +53,7 @@ pub(super) fn roots(
                 document,
                 stem: stem(name),
                 namespace,
+                converts,
                 roots: &mut roots,
                 diagnostics,
             };
@@ -77,6 +82,7 @@ struct Reader<'a> {
     document: &'a Document,
     stem: String,
     namespace: &'a str,
+    converts: bool,
     roots: &'a mut Vec<Root>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -174,6 +180,7 @@ impl Reader<'_> {
                 object: path.to_owned(),
                 spec: join(path, "spec"),
                 containers_only: false,
+                converted: false,
             },
         });
     }
@@ -221,22 +228,16 @@ impl Reader<'_> {
             self.unwrap(object, path, "service");
         } else if ["taskDefinition", "serviceName", "desiredCount"].into_iter().any(has) {
             self.service(value, path);
-        } else if let Some(member) = object.keys().find(|name| {
-            matches!(
-                name.as_str(),
-                "AWSTemplateFormatVersion"
-                    | "ContainerDefinitions"
-                    | "DesiredCount"
-                    | "Properties"
-                    | "Resources"
-                    | "TaskDefinition"
-            )
-        }) {
+        } else if let Some(member) = cloud_formation::mark(object) {
+            if self.converts {
+                self.cloud_formation(value, path);
+                return;
+            }
             self.refuse(
                 &join(path, member),
                 format!(
-                    "`{member}` is how CloudFormation writes; render takes the API's form, as `aws \
-                     ecs describe-task-definition` and `describe-services` print it"
+                    "`{member}` is how CloudFormation writes; `linkspan import` turns its task \
+                     definitions and services into objects that can be rendered"
                 ),
             );
         } else if object.get("services").is_some_and(Value::is_object) {
@@ -250,6 +251,41 @@ impl Reader<'_> {
                 "is no ECS: a task definition has containerDefinitions, a service has taskDefinition, \
                  and an object of Linkspan has apiVersion and kind",
             );
+        }
+    }
+
+    /// The ECS resources of a CloudFormation template.
+    fn cloud_formation(&mut self, value: &Value, path: &str) {
+        let names = cloud_formation::Names::of(value);
+        let resources = cloud_formation::resources(value);
+        if resources.is_empty() {
+            self.refuse(path, "has no AWS::ECS::TaskDefinition and no AWS::ECS::Service");
+        }
+        for resource in resources {
+            let mut untold = Vec::new();
+            let mut spec = cloud_formation::converted(&resource, &names, &mut untold);
+            let inside = |below: &str| {
+                if below.is_empty() { path.to_owned() } else { join(path, below) }
+            };
+            for place in untold {
+                let message =
+                    "is worked out when a stack is made, and left out here; write its value";
+                self.say(Severity::Warning, &inside(&place), message.to_owned());
+            }
+            let (kind, member) = match resource.input {
+                Input::TaskDefinition => (Kind::TaskDefinition, "family"),
+                _ => (Kind::Service, "serviceName"),
+            };
+            // What has no name gets one of its stack, which begins with the logical ID.
+            let name = text(&spec, member);
+            let name = name.unwrap_or_else(|| resource.id.unwrap_or(&self.stem).to_owned());
+            if let Some(spec) = spec.as_object_mut() {
+                spec.insert(member.to_owned(), name.as_str().into());
+            }
+            self.bare(kind, &dns_label(&name, 63), &spec, &inside(&resource.path), false);
+            if let Some(root) = self.roots.last_mut() {
+                root.origin.converted = true;
+            }
         }
     }
 
@@ -337,6 +373,7 @@ impl Reader<'_> {
                 object: path.to_owned(),
                 spec: path.to_owned(),
                 containers_only,
+                converted: false,
             },
         });
     }

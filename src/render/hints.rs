@@ -1,13 +1,13 @@
-//! What would a careful person change about a task definition?
+//! What would a careful person change about a task definition or a service?
 //!
 //! Good practice, never forced: nothing here changes what is rendered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::root::Root;
-use crate::ecs::reference::{family_of, role_name, text};
+use crate::ecs::reference::{cluster_of, family_of, last_part, service_of, text};
 use crate::world::Kind;
 
 /// A hint: which of the objects, the path in its spec, and what to do.
@@ -18,6 +18,10 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
     let mut hints = Vec::new();
     let mut roles: BTreeMap<String, (usize, String)> = BTreeMap::new();
     for (number, root) in roots.iter().enumerate() {
+        if root.key.kind == Kind::Service && is_in_one_zone(roots, root) {
+            let message = "all tasks are in one zone, and end with it; name subnets of several";
+            hints.push((number, SUBNETS_PATH.to_owned(), message.to_owned()));
+        }
         if root.key.kind != Kind::TaskDefinition {
             continue;
         }
@@ -26,7 +30,7 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
         let family = family_of(spec, Some(&root.key.name));
         if let Some(role) = text(spec, "taskRoleArn") {
             let first = roles
-                .entry(role_name(&role).to_owned())
+                .entry(last_part(&role).to_owned())
                 .or_insert_with(|| (number, family.clone()));
             if first.1 != family {
                 hint(
@@ -40,12 +44,9 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
         }
         let containers = spec.get("containerDefinitions").and_then(Value::as_array);
         for (at, container) in containers.into_iter().flatten().enumerate() {
-            let at = |member: &str| match member {
-                "" => format!("containerDefinitions[{at}]"),
-                _ => format!("containerDefinitions[{at}].{member}"),
-            };
+            let at = |member: &str| format!("containerDefinitions[{at}].{member}");
             let image = text(container, "image").unwrap_or_default();
-            let last = role_name(&image);
+            let last = last_part(&image);
             if !image.contains('@') && (!last.contains(':') || last.ends_with(":latest")) {
                 hint(
                     at("image"),
@@ -80,4 +81,34 @@ pub(super) fn hints(roots: &[Root]) -> Vec<Hint> {
         }
     }
     hints
+}
+
+/// Where a service names its subnets: as a path, and as a pointer.
+const SUBNETS_PATH: &str = "networkConfiguration.awsvpcConfiguration.subnets";
+const SUBNETS: &str = "/networkConfiguration/awsvpcConfiguration/subnets";
+
+/// Whether a service's tasks are in one zone: all its subnets are one, or of one by its Cluster.
+fn is_in_one_zone(roots: &[Root], service: &Root) -> bool {
+    let listed = service.spec().pointer(SUBNETS).and_then(Value::as_array);
+    let subnets: BTreeSet<&str> = listed
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|id| !id.is_empty())
+        .collect();
+    let (cluster, _) = service_of(service.spec(), Some(&service.key.name));
+    let tables = roots.iter().find(|root| {
+        root.key.kind == Kind::Cluster
+            && root.key.namespace == service.key.namespace
+            && cluster_of(root.spec(), Some(&root.key.name)) == cluster
+    });
+    let rows = tables.and_then(|root| root.spec().pointer("/kubernetes/subnets")?.as_array());
+    let zone = |subnet: &str| {
+        let mut rows = rows.into_iter().flatten();
+        let row = rows.find(|row| text(row, "subnet").as_deref() == Some(subnet))?;
+        text(row, "zone")
+    };
+    let zones: Option<BTreeSet<String>> = subnets.iter().map(|subnet| zone(subnet)).collect();
+    // Of subnets without a known zone, one alone is in one.
+    !subnets.is_empty() && zones.map_or(subnets.len(), |zones| zones.len()) == 1
 }

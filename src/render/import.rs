@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::comments::{as_comment, comment};
 use super::print::yaml;
+use super::rendering::{found, task_definition_of_service};
 use super::root::Root;
-use super::{found, task_definition_of_service};
 use crate::ecs::members::Input;
 use crate::ecs::reference::task_definition_of;
 use crate::plan::finding::{Finding, Level};

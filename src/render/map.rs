@@ -4,22 +4,22 @@
 //! map every AWS identifier of their task definitions, and the names of what must be there beside it.
 //! Rows that a Cluster of the files has stay as they are. What a name holds is never looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::comments::{as_comment, comment};
+use super::beside::Beside;
+use super::comments::comment;
 use super::print::yaml;
 use super::root::{Root, manifest};
 use crate::ecs::reference::{cluster_of, service_of};
 use crate::names::dns_label;
-use crate::plan::mapping::{Names, Need};
+use crate::plan::mapping::Need;
 use crate::plan::service;
 use crate::world::{Kind, World, set};
 
 /// What a person must decide, by table.
-const DECISIONS: [(&str, &str); 4] = [
+const DECISIONS: [(&str, &str); 8] = [
     (
         "images",
         "Give a row `replacement` to pull from another registry, and take pullSecrets out where none \
@@ -28,10 +28,30 @@ const DECISIONS: [(&str, &str); 4] = [
     ("roles", "Give each ServiceAccount the rights that its tasks need of the role."),
     ("secrets", "A row without a key serves all JSON keys of its secret, by their own names."),
     ("environmentFiles", "A ConfigMap has one key for each variable of its file."),
+    (
+        "fileSystems",
+        "transitEncryption: ENABLED says that the claim's driver encrypts what it sends; take it out \
+         where it does not.",
+    ),
+    ("volumeDrivers", "Give a row `storageClassName` for another than the cluster's default."),
+    (
+        "subnets",
+        "Give each row `zone`, a value of topology.kubernetes.io/zone, to keep tasks to it.",
+    ),
+    (
+        "logDrivers",
+        "A row says that the nodes' log agent takes the driver's part; give it `annotations` for what \
+         that agent reads of pods.",
+    ),
 ];
 
-/// The Clusters as YAML, or why they cannot be written.
-pub(super) fn clusters(world: &mut World, roots: &[Root]) -> Result<String, String> {
+/// The Clusters as YAML, or why they cannot be written; with what must be there beside them, where that
+/// is asked for and can be written down.
+pub(super) fn clusters(
+    world: &mut World,
+    roots: &[Root],
+    with_beside: bool,
+) -> Result<String, String> {
     let services = |root: &&Root| root.key.kind == Kind::Service;
     let mut needs: BTreeMap<(String, String), Vec<Need>> = BTreeMap::new();
     for root in roots.iter().filter(services) {
@@ -55,7 +75,10 @@ pub(super) fn clusters(world: &mut World, roots: &[Root]) -> Result<String, Stri
                 beside.take(&names);
             }
         }
-        documents.push(beside.written(namespace) + &written(&body)?);
+        documents.push(beside.listed(namespace) + &written(&body)?);
+        if with_beside {
+            documents.extend(beside.manifests(namespace)?);
+        }
     }
     Ok(documents.join("---\n"))
 }
@@ -103,48 +126,4 @@ fn written(body: &Value) -> Result<String, String> {
         .map(|(table, text)| (format!("spec.kubernetes.{table}"), (*text).to_owned()))
         .collect();
     Ok(comment(&yaml(body)?, &comments))
-}
-
-/// What must be there beside a Cluster, by name.
-#[derive(Default)]
-struct Beside {
-    accounts: BTreeSet<String>,
-    pull_secrets: BTreeSet<String>,
-    secrets: BTreeMap<String, BTreeSet<String>>,
-    config_maps: BTreeSet<String>,
-}
-
-impl Beside {
-    fn take(&mut self, names: &Names) {
-        self.accounts.extend(names.service_account.clone());
-        self.pull_secrets.extend(names.pull_secrets.iter().cloned());
-        for container in &names.containers {
-            for (_, secret, key) in &container.secrets {
-                self.secrets.entry(secret.clone()).or_default().insert(key.clone());
-            }
-            self.config_maps.extend(container.environment_files.iter().cloned());
-        }
-    }
-
-    fn written(&self, namespace: &str) -> String {
-        let mut text = as_comment(&format!("Beside it, namespace {namespace} must have:"));
-        let mut line = |what: String| text.push_str(&as_comment(&format!("  {what}")));
-        for name in &self.accounts {
-            line(format!("ServiceAccount {name}"));
-        }
-        for name in &self.pull_secrets {
-            line(format!("Secret {name}, of type kubernetes.io/dockerconfigjson"));
-        }
-        for (name, keys) in &self.secrets {
-            let mut what = format!("Secret {name}, with");
-            for (at, key) in keys.iter().enumerate() {
-                let _ = write!(what, "{} {key}", if at == 0 { "" } else { "," });
-            }
-            line(what);
-        }
-        for name in &self.config_maps {
-            line(format!("ConfigMap {name}: kubectl create configmap {name} --from-env-file=FILE"));
-        }
-        text
-    }
 }

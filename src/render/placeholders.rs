@@ -14,10 +14,23 @@ pub(super) fn fill(sources: &mut [Source], values: &[(String, String)]) -> Vec<S
     let mut found = BTreeSet::new();
     for source in sources {
         for document in source.documents.iter_mut().flatten() {
+            fill_parameters(&mut document.value, values, &mut found);
             fill_value(&mut document.value, values, &mut found);
         }
     }
     values.iter().map(|(name, _)| name).filter(|name| !found.contains(*name)).cloned().collect()
+}
+
+/// The parameters of a CloudFormation template take these values for their defaults.
+fn fill_parameters(value: &mut Value, values: &[(String, String)], found: &mut BTreeSet<String>) {
+    let parameters = value.get_mut("Parameters").and_then(Value::as_object_mut);
+    let Some(parameters) = parameters else { return };
+    for (name, given) in values {
+        if let Some(Value::Object(parameter)) = parameters.get_mut(name) {
+            parameter.insert("Default".to_owned(), given.as_str().into());
+            found.insert(name.clone());
+        }
+    }
 }
 
 fn fill_value(value: &mut Value, values: &[(String, String)], found: &mut BTreeSet<String>) {

@@ -37,6 +37,8 @@ pub(super) struct Origin {
     pub(super) spec: String,
     /// Whether what stands there is only the spec's list of containers.
     pub(super) containers_only: bool,
+    /// Whether it stands there in CloudFormation's words.
+    pub(super) converted: bool,
 }
 
 impl Origin {

@@ -3,8 +3,21 @@
 //! The input of `CreateCluster`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, Strings};
-use super::row::Verdict::{Honoured, NotYet, Recorded};
-use super::row::{Member, row};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
+use super::row::{Member, Verdict, row};
+
+/// Metrics of containers.
+const INSIGHTS: Verdict = Approximated("metrics are those that the cluster gathers");
+
+/// Sessions of remote shells.
+const SESSIONS: Verdict = Approximated(
+    "`kubectl exec` opens a shell, and nobody logs its session; the API server's audit log can tell \
+     that there was one",
+);
+
+/// Keys of disks.
+const DISKS: Verdict =
+    Approximated("the StorageClass says how volumes are encrypted, and the node how its disk is");
 
 /// The members of a cluster.
 pub(super) const CLUSTER: &[Member] = &[
@@ -17,81 +30,83 @@ pub(super) const CLUSTER: &[Member] = &[
     row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
     row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
     row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),
-    row("settings", Objects, NotYet, "Settings of the cluster."),
-    row("settings[].name", String, NotYet, "Always containerInsights."),
-    row("settings[].value", String, NotYet, "enhanced, enabled or disabled."),
-    row("configuration", Object, NotYet, "Settings for remote shells and for storage."),
+    row("settings", Objects, Honoured, "Settings of the cluster."),
+    row("settings[].name", String, Honoured, "Always containerInsights."),
+    row("settings[].value", String, INSIGHTS, "enhanced, enabled or disabled.")
+        .harmless(&["disabled"]),
+    row("configuration", Object, Honoured, "Settings for remote shells and for storage."),
     row(
         "configuration.executeCommandConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "Settings for shells opened in containers.",
     ),
     row(
         "configuration.executeCommandConfiguration.kmsKeyId",
         String,
-        NotYet,
+        SESSIONS,
         "Key that encrypts the session.",
     ),
     row(
         "configuration.executeCommandConfiguration.logging",
         String,
-        NotYet,
+        SESSIONS,
         "Where sessions are logged: NONE, DEFAULT (as the task logs) or OVERRIDE (default \
          DEFAULT).",
-    ),
+    )
+    .harmless(&["NONE"]),
     row(
         "configuration.executeCommandConfiguration.logConfiguration",
         Object,
-        NotYet,
+        SESSIONS,
         "Where to log; needed for OVERRIDE.",
     ),
     row(
         "configuration.executeCommandConfiguration.logConfiguration.cloudWatchLogGroupName",
         String,
-        NotYet,
+        SESSIONS,
         "Log group that takes the sessions; must exist.",
     ),
     row(
         "configuration.executeCommandConfiguration.logConfiguration.cloudWatchEncryptionEnabled",
         Boolean,
-        NotYet,
+        SESSIONS,
         "Whether that log is encrypted (default false).",
     ),
     row(
         "configuration.executeCommandConfiguration.logConfiguration.s3BucketName",
         String,
-        NotYet,
+        SESSIONS,
         "Bucket that takes the sessions; must exist.",
     ),
     row(
         "configuration.executeCommandConfiguration.logConfiguration.s3EncryptionEnabled",
         Boolean,
-        NotYet,
+        SESSIONS,
         "Whether the objects are encrypted (default false).",
     ),
     row(
         "configuration.executeCommandConfiguration.logConfiguration.s3KeyPrefix",
         String,
-        NotYet,
+        SESSIONS,
         "Prefix of the objects' keys.",
     ),
     row(
         "configuration.managedStorageConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "Keys that encrypt the storage of tasks.",
     ),
     row(
         "configuration.managedStorageConfiguration.kmsKeyId",
         String,
-        NotYet,
+        DISKS,
         "Key for the block volumes of tasks.",
     ),
     row(
         "configuration.managedStorageConfiguration.fargateEphemeralStorageKmsKeyId",
         String,
-        NotYet,
+        DISKS,
         "Key for the ephemeral disks of tasks on Fargate.",
     ),
     row(

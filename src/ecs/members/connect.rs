@@ -4,8 +4,8 @@
 //! the input of `CreateService`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{NotYet, Recorded};
-use super::row::{Member, row};
+use super::row::Verdict::{NotYet, Recorded, Refused};
+use super::row::{Member, Verdict, row};
 
 /// The path of a member of a client alias.
 macro_rules! alias {
@@ -13,6 +13,12 @@ macro_rules! alias {
         concat!("serviceConnectConfiguration.services[].clientAliases[].", $rest)
     };
 }
+
+/// Encryption between services: asked for, it is not left out.
+const TLS: Verdict = Refused(
+    "traffic between services is not encrypted here; take it out where that will do, or let a mesh \
+     encrypt it",
+);
 
 /// The members about Service Connect, VPC Lattice and gateways.
 pub(super) const CONNECT: &[Member] = &[
@@ -136,14 +142,14 @@ pub(super) const CONNECT: &[Member] = &[
     row(
         "serviceConnectConfiguration.services[].tls",
         Object,
-        NotYet,
+        TLS,
         "Encrypts traffic between proxies.",
     )
     .rolls(),
     row(
         "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority",
         Object,
-        NotYet,
+        TLS,
         "Who issues the certificates.",
     )
     .required()
@@ -151,21 +157,21 @@ pub(super) const CONNECT: &[Member] = &[
     row(
         "serviceConnectConfiguration.services[].tls.issuerCertificateAuthority.awsPcaAuthorityArn",
         String,
-        NotYet,
+        TLS,
         "ARN of a private certificate authority.",
     )
     .rolls(),
     row(
         "serviceConnectConfiguration.services[].tls.kmsKey",
         String,
-        NotYet,
+        TLS,
         "KMS key that protects the private keys.",
     )
     .rolls(),
     row(
         "serviceConnectConfiguration.services[].tls.roleArn",
         String,
-        Recorded,
+        TLS,
         "IAM role with which ECS would fetch certificates.",
     )
     .rolls(),

@@ -3,7 +3,7 @@
 //! The part `containerDefinitions[]` of the input of `RegisterTaskDefinition`.
 
 use super::row::Shape::{Boolean, Integer, Integers, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, Recorded, Refused};
 use super::row::{Member, Verdict, row};
 
 /// Swap.
@@ -52,8 +52,33 @@ const LIMITS: Verdict = Approximated(
 
 /// The log router of a task.
 const FIRELENS: Verdict = Approximated(
-    "the router runs as any container of the task and is given nothing: the others' output goes to \
-     their standard output, which the node's log agent can route",
+    "the router starts before the containers that log through it, and they are told its address in \
+     FLUENT_HOST and FLUENT_PORT; no configuration is written for it, and what they print goes to \
+     the node's log files",
+);
+
+/// When a container is started again by itself.
+const RESTART: Verdict = Approximated(
+    "it is started again however short it ran: the wait before that grows from 10 seconds to 5 \
+     minutes",
+);
+
+/// Exit codes that are final.
+const IGNORED_CODES: Verdict = Approximated(
+    "heeded where every node is of Kubernetes 1.35 or newer, of 1.36 for an essential container; \
+     elsewhere it is started again after them too",
+);
+
+/// Whether all tasks of a deployment run the same image.
+const SAME_IMAGE: Verdict = Approximated(
+    "each task runs what its tag names when it starts; give a digest in `image`, or for the tag in \
+     the Cluster's table `images`, and all run the same",
+);
+
+/// Accounts of Active Directory.
+const CREDENTIAL_SPECS: Verdict = Refused(
+    "a container gets no account of Active Directory here; take it out, and let the program sign in \
+     with what a secret holds",
 );
 
 /// The members of a container definition.
@@ -141,7 +166,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].portMappings[].appProtocol",
         String,
-        NotYet,
+        Honoured,
         "http, http2 or grpc (default: plain TCP).",
     ),
     row(
@@ -159,21 +184,21 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].restartPolicy",
         Object,
-        NotYet,
+        Honoured,
         "Whether the container is started again by itself when it ends.",
     ),
-    row("containerDefinitions[].restartPolicy.enabled", Boolean, NotYet, "Turns restarts on.")
+    row("containerDefinitions[].restartPolicy.enabled", Boolean, RESTART, "Turns restarts on.")
         .required(),
     row(
         "containerDefinitions[].restartPolicy.ignoredExitCodes",
         Integers,
-        NotYet,
+        IGNORED_CODES,
         "Exit codes after which it is not restarted; at most 50.",
     ),
     row(
         "containerDefinitions[].restartPolicy.restartAttemptPeriod",
         Integer,
-        NotYet,
+        RESTART,
         "Seconds it must have run before it may be restarted, 60 to 1800 (default 300).",
     ),
     row(
@@ -407,9 +432,10 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].versionConsistency",
         String,
-        NotYet,
+        SAME_IMAGE,
         "Pins a tag to one digest per deployment: enabled or disabled (default enabled).",
-    ),
+    )
+    .harmless(&["disabled"]),
     row(
         "containerDefinitions[].hostname",
         String,
@@ -670,7 +696,7 @@ pub(super) const CONTAINER: &[Member] = &[
     row(
         "containerDefinitions[].credentialSpecs",
         Strings,
-        NotYet,
+        CREDENTIAL_SPECS,
         "One `credentialspec:ARN` or `credentialspecdomainless:ARN` for Active Directory accounts.",
     ),
 ];

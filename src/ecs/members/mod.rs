@@ -17,6 +17,7 @@ mod predictive;
 mod row;
 mod rule;
 mod service;
+mod support;
 mod task;
 mod task_definition;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 pub use row::{Member, Shape, Verdict};
+pub use support::page as support_page;
 
 /// The API inputs that have rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -56,6 +56,8 @@ pub struct Member {
     pub rolls: bool,
     /// What becomes of it.
     pub verdict: Verdict,
+    /// Values with which nothing differs from ECS, whatever the verdict says of others.
+    pub harmless: &'static [&'static str],
     /// One line for `kubectl explain` and the support page, with the unit and bounds.
     pub about: &'static str,
 }
@@ -67,13 +69,18 @@ pub(super) const fn row(
     verdict: Verdict,
     about: &'static str,
 ) -> Member {
-    Member { path, shape, required: false, rolls: false, verdict, about }
+    Member { path, shape, required: false, rolls: false, verdict, harmless: &[], about }
 }
 
 impl Member {
     /// The same row, for a member that the API requires.
     pub(super) const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// The same row, for a member of which these values do what they do in ECS.
+    pub(super) const fn harmless(self, values: &'static [&'static str]) -> Self {
+        Self { harmless: values, ..self }
     }
 
     /// The same row, for a member whose change starts a deployment.

@@ -22,10 +22,23 @@ const TARGET_GROUP: Verdict =
 const CLASSIC: Verdict =
     Refused("Classic Load Balancers have no counterpart; name a targetGroupArn");
 
-/// Network placement of tasks.
-const NETWORK: Verdict = Approximated(
-    "pods take the cluster's network; subnets, security groups and public addresses are not \
-     chosen yet",
+/// Firewalls around tasks.
+const SECURITY_GROUPS: Verdict = Approximated(
+    "who reaches whom is what the namespace's NetworkPolicies say; none is made of security groups yet",
+);
+
+/// Public addresses.
+const PUBLIC_ADDRESS: Verdict =
+    Approximated("a pod has no public address; nodes pull images and lead its traffic out");
+
+/// Metrics of a service.
+const METRICS: Verdict =
+    Approximated("metrics are those that the cluster gathers, as often as it does");
+
+/// Commands in running containers.
+const EXEC: Verdict = Approximated(
+    "`kubectl exec` does it, for whom the cluster's own roles allow; this neither switches it on nor \
+     off, and no session is logged",
 );
 
 /// The members of a service that stand in no other file.
@@ -231,21 +244,21 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "networkConfiguration",
         Object,
-        NETWORK,
+        Honoured,
         "Where tasks attach to the network; needed for network mode awsvpc.",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration",
         Object,
-        NETWORK,
+        Honoured,
         "Subnets, security groups and public address of a task's interface.",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration.subnets",
         Strings,
-        NETWORK,
+        Honoured,
         "IDs of 1 to 16 subnets, all of one VPC.",
     )
     .required()
@@ -253,16 +266,17 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "networkConfiguration.awsvpcConfiguration.securityGroups",
         Strings,
-        NETWORK,
+        SECURITY_GROUPS,
         "IDs of up to 5 security groups (default: the VPC's own group).",
     )
     .rolls(),
     row(
         "networkConfiguration.awsvpcConfiguration.assignPublicIp",
         String,
-        NETWORK,
+        PUBLIC_ADDRESS,
         "Whether tasks get a public address: ENABLED or DISABLED (default DISABLED).",
     )
+    .harmless(&["DISABLED"])
     .rolls(),
     row(
         "healthCheckGracePeriodSeconds",
@@ -288,33 +302,38 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "propagateTags",
         String,
-        NotYet,
+        Honoured,
         "Where tasks get their tags from: TASK_DEFINITION, SERVICE or NONE (default NONE).",
     ),
     row(
         "enableExecuteCommand",
         Boolean,
-        NotYet,
+        EXEC,
         "Allows opening a shell in the tasks' containers (default false).",
     ),
     row(
         "monitoring",
         Object,
-        NotYet,
+        METRICS,
         "How often the service's own metrics are taken (default: every 60 seconds).",
     ),
-    row("monitoring.metricConfigurations", Objects, NotYet, "One entry per resolution, at most 5."),
+    row(
+        "monitoring.metricConfigurations",
+        Objects,
+        METRICS,
+        "One entry per resolution, at most 5.",
+    ),
     row(
         "monitoring.metricConfigurations[].metricNames",
         Strings,
-        NotYet,
+        METRICS,
         "CPUUtilization, MemoryUtilization or both.",
     )
     .required(),
     row(
         "monitoring.metricConfigurations[].resolutionSeconds",
         Integer,
-        NotYet,
+        METRICS,
         "Seconds between values: 20 or 60.",
     )
     .required(),

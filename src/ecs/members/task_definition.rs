@@ -3,7 +3,7 @@
 //! The input of `RegisterTaskDefinition`; the rows of `containerDefinitions[]` are in `container`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Honoured, NotYet, Recorded, Refused};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
 use super::row::{Member, Verdict, row};
 
 /// The path of a member of a Windows file share.
@@ -19,6 +19,27 @@ const APP_MESH: Verdict = Refused("App Mesh has ended; use a mesh's own annotati
 /// Devices that are no more.
 const ELASTIC_INFERENCE: Verdict =
     Refused("Elastic Inference has ended; use resourceRequirements of type GPU");
+
+/// Who may put faults into a task.
+const FAULTS: Verdict = Approximated(
+    "no endpoint takes requests for faults; a tool of the cluster can put them into its pods",
+);
+
+/// Walls between tasks.
+const SANDBOX: Verdict = Refused(
+    "tasks are kept apart as pods are, which is SHARED; take the others out, or run the task on nodes \
+     of their own",
+);
+
+/// Options of a volume driver.
+const DRIVER_OPTIONS: Verdict = Approximated(
+    "`size` in GiB is the claim's; what else a volume should be like is the StorageClass's to say",
+);
+
+/// With which rights a file system is mounted.
+const MOUNT_RIGHTS: Verdict = Approximated(
+    "what is behind the claim is mounted with the rights that its own PersistentVolume names",
+);
 
 /// The members of a task definition, those of its containers left out.
 pub(super) const TASK_DEFINITION: &[Member] = &[
@@ -100,107 +121,114 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "volumes[].dockerVolumeConfiguration.driverOpts",
         StringMap,
-        NotYet,
+        DRIVER_OPTIONS,
         "Options of the driver.",
     ),
     row("volumes[].dockerVolumeConfiguration.labels", StringMap, Recorded, "Labels on the volume."),
-    row("volumes[].efsVolumeConfiguration", Object, NotYet, "An Elastic File System."),
-    row("volumes[].efsVolumeConfiguration.fileSystemId", String, NotYet, "ID of the file system.")
-        .required(),
+    row("volumes[].efsVolumeConfiguration", Object, Honoured, "An Elastic File System."),
+    row(
+        "volumes[].efsVolumeConfiguration.fileSystemId",
+        String,
+        Honoured,
+        "ID of the file system.",
+    )
+    .required(),
     row(
         "volumes[].efsVolumeConfiguration.rootDirectory",
         String,
-        NotYet,
+        Honoured,
         "Directory to mount (default `/`); with an access point absent or `/`.",
     ),
     row(
         "volumes[].efsVolumeConfiguration.transitEncryption",
         String,
-        NotYet,
+        Honoured,
         "ENABLED or DISABLED (default DISABLED); an access point or iam needs ENABLED.",
     ),
     row(
         "volumes[].efsVolumeConfiguration.transitEncryptionPort",
         Integer,
-        NotYet,
+        Recorded,
         "Port of the encrypting mount helper (default: one it picks).",
     ),
     row(
         "volumes[].efsVolumeConfiguration.authorizationConfig",
         Object,
-        NotYet,
+        Honoured,
         "How access to the file system is authorised.",
     ),
     row(
         "volumes[].efsVolumeConfiguration.authorizationConfig.accessPointId",
         String,
-        NotYet,
+        Honoured,
         "ID of the access point to mount through.",
     ),
     row(
         "volumes[].efsVolumeConfiguration.authorizationConfig.iam",
         String,
-        NotYet,
+        MOUNT_RIGHTS,
         "Whether the task role is used for the mount: ENABLED or DISABLED (default DISABLED).",
-    ),
+    )
+    .harmless(&["DISABLED"]),
     row(
         "volumes[].s3filesVolumeConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "An S3 Files file system; needs a task role.",
     ),
     row(
         "volumes[].s3filesVolumeConfiguration.fileSystemArn",
         String,
-        NotYet,
+        Honoured,
         "ARN of the file system.",
     )
     .required(),
     row(
         "volumes[].s3filesVolumeConfiguration.rootDirectory",
         String,
-        NotYet,
+        Honoured,
         "Directory to mount (default `/`); with an access point absent or `/`.",
     ),
     row(
         "volumes[].s3filesVolumeConfiguration.transitEncryptionPort",
         Integer,
-        NotYet,
+        Recorded,
         "Port of the encrypting mount helper (default: one it picks).",
     ),
     row(
         "volumes[].s3filesVolumeConfiguration.accessPointArn",
         String,
-        NotYet,
+        Honoured,
         "ARN of the access point to mount through.",
     ),
     row(
         "volumes[].fsxWindowsFileServerVolumeConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "An FSx for Windows file share; Windows nodes only.",
     ),
-    row(fsx!("fileSystemId"), String, NotYet, "ID of the file system.").required(),
-    row(fsx!("rootDirectory"), String, NotYet, "Directory of the share to mount.").required(),
-    row(fsx!("authorizationConfig"), Object, NotYet, "Account that opens the share.").required(),
+    row(fsx!("fileSystemId"), String, Honoured, "ID of the file system.").required(),
+    row(fsx!("rootDirectory"), String, Honoured, "Directory of the share to mount.").required(),
+    row(fsx!("authorizationConfig"), Object, MOUNT_RIGHTS, "Account that opens the share.")
+        .required(),
     row(
         fsx!("authorizationConfig.credentialsParameter"),
         String,
-        NotYet,
+        MOUNT_RIGHTS,
         "ARN of the secret or SSM parameter with that account's user name and password.",
     )
     .required(),
     row(
         fsx!("authorizationConfig.domain"),
         String,
-        NotYet,
+        MOUNT_RIGHTS,
         "Full name of the Active Directory domain.",
     )
     .required(),
     row(
         "volumes[].configuredAtLaunch",
         Boolean,
-        NotYet,
+        Honoured,
         "The service or task supplies this volume in volumeConfigurations; one per definition.",
     ),
     row(
@@ -307,26 +335,27 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "enableFaultInjection",
         Boolean,
-        NotYet,
+        FAULTS,
         "Lets the task take fault injection requests (default false).",
     ),
     row(
         "trustedExecutionConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "How strongly the task is walled off; Managed Instances only.",
     ),
     row(
         "trustedExecutionConfiguration.isolationMode",
         String,
-        NotYet,
+        SANDBOX,
         "SHARED, ISOLATED_SANDBOX or CONFIDENTIAL_SANDBOX (without the block: SHARED).",
     )
+    .harmless(&["SHARED"])
     .required(),
     row(
         "trustedExecutionConfiguration.attestationPolicy",
         String,
-        NotYet,
+        SANDBOX,
         "Base64 policy a CONFIDENTIAL_SANDBOX must attest to; required there.",
     ),
 ];

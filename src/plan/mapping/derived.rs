@@ -4,16 +4,18 @@
 //! * A parameter: the Secret `parameter-<name>-<hash>`, under `value`.
 //! * A version stage other than AWSCURRENT, or a version id, is appended to the key: `password.AWSPREVIOUS`.
 //! * An environment file: the ConfigMap of its bucket and key.
+//! * A file system: the claim of its ID, with that of its access point.
 //!
 //! What is no DNS label is made one, with a hash of the exact name, so that no two become one. A role
 //! has no default: a pod whose ServiceAccount is not there does not start.
 
 use serde_json::{Value, json};
 
-use super::tables::is_key;
-use crate::ecs::reference::role_name;
+use super::rows::is_key;
+use crate::ecs::reference::last_part;
 use crate::ecs::secret::{SecretReference, Store};
 use crate::names::{dns_label, hash8};
+use crate::plan::task_definition::FileSystem;
 
 /// The key of a Secret that holds one value and has no better word for it.
 const WHOLE: &str = "value";
@@ -71,7 +73,7 @@ pub(super) fn image_row(registry: &str) -> Need {
 
 /// The row for a role.
 pub(super) fn role_row(role: &str) -> Need {
-    let account = dns_label(role_name(role), 63);
+    let account = dns_label(last_part(role), 63);
     Need { table: "roles", row: json!({"role": role, "serviceAccount": account}) }
 }
 
@@ -97,6 +99,40 @@ pub(super) fn credentials_row(written: &str, reference: &SecretReference) -> Nee
 pub(super) fn file_row(arn: &str) -> Need {
     let row = json!({"value": arn, "configMap": config_map(arn)});
     Need { table: "environmentFiles", row }
+}
+
+/// The claim of a file system.
+pub(super) fn claim(file_system: &FileSystem) -> String {
+    let access_point = file_system.access_point.as_deref().map(last_part);
+    let parts: Vec<&str> = [last_part(&file_system.id)].into_iter().chain(access_point).collect();
+    dns_label(&parts.join("-"), 63)
+}
+
+/// The row for a file system. That it encrypts is said only where that is asked for.
+pub(super) fn file_system_row(file_system: &FileSystem) -> Need {
+    let mut row = json!({"fileSystem": file_system.id, "claimName": claim(file_system)});
+    if let (Some(row), Some(access_point)) = (row.as_object_mut(), &file_system.access_point) {
+        row.insert("accessPoint".to_owned(), access_point.as_str().into());
+    }
+    if let (Some(row), true) = (row.as_object_mut(), file_system.encrypted) {
+        row.insert("transitEncryption".to_owned(), "ENABLED".into());
+    }
+    Need { table: "fileSystems", row }
+}
+
+/// The row for a volume driver, or a type of block volumes.
+pub(super) fn driver_row(driver: &str) -> Need {
+    Need { table: "volumeDrivers", row: json!({"driver": driver}) }
+}
+
+/// The row for a subnet whose zone does not matter.
+pub(super) fn subnet_row(subnet: &str) -> Need {
+    Need { table: "subnets", row: json!({"subnet": subnet}) }
+}
+
+/// The row for a log driver whose part the nodes' log agent takes.
+pub(super) fn log_row(driver: &str) -> Need {
+    Need { table: "logDrivers", row: json!({"logDriver": driver}) }
 }
 
 /// An ARN of a secret without the three parts that name a part of it.

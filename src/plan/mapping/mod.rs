@@ -1,4 +1,4 @@
-//! Which Kubernetes names do the AWS identifiers of a task definition get?
+//! Which Kubernetes names do the AWS identifiers of a task definition get, and of who launches it?
 //!
 //! In this order: by the tables of the service's Cluster; by a default name that is derived from the
 //! identifier (`derived`); else it differs from ECS, and the finding prints the row that would map
@@ -6,15 +6,21 @@
 //! question here: nothing looks at Secrets.
 
 mod derived;
+mod launch;
+mod logs;
 mod resolve;
 mod row;
+mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 pub use derived::Need;
+pub use launch::{Launch, LaunchVolume};
 pub use resolve::{ContainerNames, Names, resolve};
 pub use tables::{TABLES, Tables};
+pub use volumes::Claim;
 
 use std::sync::Arc;
 

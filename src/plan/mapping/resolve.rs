@@ -1,14 +1,16 @@
 //! Which names does each identifier of a task definition resolve to?
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::Mapping;
 use super::derived::{self, Need};
+use super::launch::Launch;
 use super::row::line;
 use super::tables::{ImageRow, RoleRow, SecretRow, Tables};
-use super::{Mapping, TABLES};
-use crate::ecs::reference::role_name;
+use super::volumes::Claim;
+use crate::ecs::reference::last_part;
 use crate::ecs::secret::SecretReference;
 use crate::plan::finding::Findings;
 use crate::plan::task_definition::{ContainerIdentifiers, Identifiers};
@@ -22,10 +24,20 @@ pub struct Names {
     pub pull_secrets: Vec<String>,
     /// What belongs to the containers, in order.
     pub containers: Vec<ContainerNames>,
+    /// What each key of a Secret holds, by the Secret's name and the key.
+    pub sources: BTreeMap<(String, String), SecretReference>,
+    /// What the volumes are that are kept outside the task, by their Kubernetes names.
+    pub volumes: BTreeMap<String, Claim>,
+    /// The pod's annotations for the nodes' log agent.
+    pub annotations: BTreeMap<String, String>,
+    /// The zones in which tasks may run; none means any.
+    pub zones: Vec<String>,
     /// The rows that gave these names: with them alone, the same names come out.
     pub rows: Option<Value>,
     /// What no row maps.
     pub needs: Vec<Need>,
+    /// What there is to say about who launches the task, by paths in that one's spec.
+    pub at_launch: Findings,
 }
 
 /// The Kubernetes names of a container's AWS identifiers.
@@ -43,43 +55,54 @@ pub struct ContainerNames {
 
 impl Names {
     /// What a pod is made from: two deployments that agree in it have the same names.
-    pub fn outcome(&self) -> (Option<&str>, &[String], &[ContainerNames]) {
-        (self.service_account.as_deref(), &self.pull_secrets, &self.containers)
+    pub fn outcome(&self) -> impl PartialEq + std::fmt::Debug {
+        (
+            (&self.service_account, &self.pull_secrets, &self.containers),
+            (&self.volumes, &self.annotations, &self.zones),
+        )
     }
 }
 
-/// Resolves identifiers by a mapping. What no row maps is said.
-pub fn resolve(identifiers: &Identifiers, mapping: &Mapping, findings: &mut Findings) -> Names {
+/// Resolves the identifiers of a task definition, and of who launches it, by a mapping. What no row
+/// maps is said.
+pub fn resolve(
+    identifiers: &Identifiers,
+    launch: &Launch,
+    mapping: &Mapping,
+    findings: &mut Findings,
+) -> Names {
     let mut resolver =
-        Resolver { mapping, findings, names: Names::default(), used: BTreeSet::new() };
+        Resolver { mapping, findings, names: Names::default(), used: BTreeMap::new() };
     resolver.role(identifiers);
     for (at, container) in identifiers.containers.iter().enumerate() {
         let named = resolver.container(container, &format!("containerDefinitions[{at}]"));
         resolver.names.containers.push(named);
     }
+    resolver.logs(identifiers);
+    resolver.volumes(identifiers);
+    resolver.launched(identifiers, launch);
+    resolver.zones(launch);
     resolver.names.rows = resolver.rows();
     resolver.names
 }
 
-struct Resolver<'a> {
-    mapping: &'a Mapping,
-    findings: &'a mut Findings,
-    names: Names,
-    /// The rows that were used: the number of the table, and the row's in it.
-    used: BTreeSet<(usize, usize)>,
+pub(super) struct Resolver<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) findings: &'a mut Findings,
+    pub(super) names: Names,
+    /// The rows that were used, by the name of their table and their place in it.
+    used: BTreeMap<&'static str, BTreeMap<usize, &'a Value>>,
 }
 
-/// The numbers of the tables, as in [`TABLES`].
-const IMAGES: usize = 0;
-const ROLES: usize = 1;
-const SECRETS: usize = 2;
-const FILES: usize = 3;
+impl<'a> Resolver<'a> {
+    pub(super) fn used(&mut self, table: &'static str, at: usize, raw: &'a Value) {
+        self.used.entry(table).or_default().insert(at, raw);
+    }
 
-impl Resolver<'_> {
     fn role(&mut self, identifiers: &Identifiers) {
         let Some(role) = &identifiers.task_role else { return };
         if let Some((at, row)) = find_role(&self.mapping.tables, role) {
-            self.used.insert((ROLES, at));
+            self.used("roles", at, &row.raw);
             self.names.service_account = Some(row.service_account.clone());
         } else {
             self.unmapped(
@@ -96,7 +119,7 @@ impl Resolver<'_> {
         if let Some((written, reference)) = &container.credentials {
             let secret =
                 if let Some((at, row)) = find_secret(&self.mapping.tables, written, reference) {
-                    self.used.insert((SECRETS, at));
+                    self.used("secrets", at, &row.raw);
                     row.secret_name.clone()
                 } else {
                     let secret = derived::secret_name(reference);
@@ -116,7 +139,7 @@ impl Resolver<'_> {
             let (name, key) = if let Some((at, row)) =
                 find_secret(&self.mapping.tables, written, reference)
             {
-                self.used.insert((SECRETS, at));
+                self.used("secrets", at, &row.raw);
                 let exact = row.written == *written || row.reference == *reference;
                 let key = match &row.key {
                     Some(key) if exact => key.clone(),
@@ -131,6 +154,7 @@ impl Resolver<'_> {
                 self.unmapped(path, &how, derived::secret_row(written, reference));
                 (name, key)
             };
+            self.names.sources.insert((name.clone(), key.clone()), reference.clone());
             secrets.push((variable.name.clone(), name, key));
         }
         let mut environment_files = Vec::new();
@@ -138,7 +162,7 @@ impl Resolver<'_> {
             let rows = &self.mapping.tables.environment_files;
             let found = rows.iter().enumerate().find(|(_, row)| row.value == *arn);
             let config_map = if let Some((row_at, row)) = found {
-                self.used.insert((FILES, row_at));
+                self.used("environmentFiles", row_at, &row.raw);
                 row.config_map.clone()
             } else {
                 let config_map = derived::config_map(arn);
@@ -169,7 +193,7 @@ impl Resolver<'_> {
             }
             return image.to_owned();
         };
-        self.used.insert((IMAGES, at));
+        self.used("images", at, &row.raw);
         let (secrets, digest) = (row.pull_secrets.clone(), row.digest.clone());
         let start = row.replacement.as_ref().unwrap_or(&row.prefix);
         let mut mapped = format!("{start}{rest}");
@@ -191,10 +215,34 @@ impl Resolver<'_> {
         }
     }
 
-    fn unmapped(&mut self, path: String, how: &str, need: Need) {
-        let line = line(&need, &self.mapping.cluster);
-        let joint = if need.table == "images" { ", " } else { "; to map it, " };
-        self.findings.differs(path, format!("{how}{joint}{line}"));
+    /// Says of a place in the task definition that no row maps it.
+    pub(super) fn unmapped(&mut self, path: String, how: &str, need: Need) {
+        let message = self.told(how, &need);
+        self.findings.differs(path, message);
+        self.need(need);
+    }
+
+    /// The same of a place in the spec of who launches the task.
+    pub(super) fn unmapped_at_launch(&mut self, path: String, how: &str, need: Need) {
+        let message = self.told(how, &need);
+        self.names.at_launch.differs(path, message);
+        self.need(need);
+    }
+
+    fn told(&self, how: &str, need: &Need) -> String {
+        let joint = match need.table {
+            "images" | "subnets" | "volumeDrivers" => ", ",
+            "logDrivers" => "; where that agent takes the driver's part, ",
+            _ => "; to map it, ",
+        };
+        format!("{how}{joint}{}", self.line(need))
+    }
+
+    pub(super) fn line(&self, need: &Need) -> String {
+        line(need, &self.mapping.cluster)
+    }
+
+    pub(super) fn need(&mut self, need: Need) {
         if !self.names.needs.contains(&need) {
             self.names.needs.push(need);
         }
@@ -202,21 +250,11 @@ impl Resolver<'_> {
 
     /// The rows that were used, as a Cluster's spec has them.
     fn rows(&self) -> Option<Value> {
-        let Tables { images, roles, secrets, environment_files } = &self.mapping.tables;
-        let mut tables = serde_json::Map::new();
-        for (table, at) in &self.used {
-            let raw = match *table {
-                IMAGES => images.get(*at).map(|row| &row.raw),
-                ROLES => roles.get(*at).map(|row| &row.raw),
-                SECRETS => secrets.get(*at).map(|row| &row.raw),
-                _ => environment_files.get(*at).map(|row| &row.raw),
-            };
-            let Some((raw, name)) = raw.zip(TABLES.get(*table)) else { continue };
-            if let Value::Array(rows) = tables.entry(*name).or_insert_with(|| json!([])) {
-                rows.push(raw.clone());
-            }
-        }
-        (!tables.is_empty()).then_some(Value::Object(tables))
+        (!self.used.is_empty()).then(|| {
+            let rows = |rows: &BTreeMap<usize, &Value>| rows.values().copied().cloned().collect();
+            let tables = self.used.iter().map(|(table, of)| ((*table).to_owned(), rows(of)));
+            Value::Object(tables.collect())
+        })
     }
 }
 
@@ -258,7 +296,7 @@ fn find_role<'a>(tables: &'a Tables, role: &str) -> Option<(usize, &'a RoleRow)>
     let is_bare = |text: &str| !text.starts_with("arn:");
     rows().find(|(_, row)| row.role == role).or_else(|| {
         rows().find(|(_, row)| {
-            (is_bare(&row.role) || is_bare(role)) && role_name(&row.role) == role_name(role)
+            (is_bare(&row.role) || is_bare(role)) && last_part(&row.role) == last_part(role)
         })
     })
 }

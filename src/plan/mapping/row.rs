@@ -11,16 +11,24 @@ pub(super) fn line(need: &Need, cluster: &str) -> String {
 }
 
 /// The members of rows, those that say what a row is about first.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 17] = [
     "prefix",
     "role",
     "valueFrom",
     "value",
+    "fileSystem",
+    "accessPoint",
+    "driver",
+    "subnet",
+    "logDriver",
     "pullSecrets",
     "serviceAccount",
     "secretName",
     "key",
     "configMap",
+    "claimName",
+    "transitEncryption",
+    "storageClassName",
 ];
 
 /// A value as YAML in one line.

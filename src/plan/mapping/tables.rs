@@ -1,19 +1,29 @@
 //! What do the tables of a Cluster say, and what is wrong with them?
 //!
-//! `kubernetes.images`, `roles`, `secrets` and `environmentFiles` of a Cluster's spec: lists of rows,
-//! each from one AWS identifier to a name in the Cluster's own namespace.
+//! `kubernetes.images`, `roles` and so on of a Cluster's spec: lists of rows, each from one AWS
+//! identifier to a name in the Cluster's own namespace, or to what stands for it in the cluster.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::ecs::reference::{role_name, text};
+use super::rows::{Row, is_annotation, is_key, is_label_value, rows};
+use crate::ecs::reference::last_part;
 use crate::ecs::secret::SecretReference;
 use crate::plan::finding::Findings;
 use crate::plan::judge::{brief, is_empty};
 
 /// The tables that a Cluster has, by their members' names.
-pub const TABLES: [&str; 4] = ["images", "roles", "secrets", "environmentFiles"];
+pub const TABLES: [&str; 8] = [
+    "images",
+    "roles",
+    "secrets",
+    "environmentFiles",
+    "fileSystems",
+    "volumeDrivers",
+    "subnets",
+    "logDrivers",
+];
 
 /// The tables of a Cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +32,10 @@ pub struct Tables {
     pub(super) roles: Vec<RoleRow>,
     pub(super) secrets: Vec<SecretRow>,
     pub(super) environment_files: Vec<FileRow>,
+    pub(super) file_systems: Vec<FileSystemRow>,
+    pub(super) volume_drivers: Vec<VolumeDriverRow>,
+    pub(super) subnets: Vec<SubnetRow>,
+    pub(super) log_drivers: Vec<LogDriverRow>,
 }
 
 /// Images that begin so are pulled from elsewhere, or with other credentials.
@@ -60,6 +74,44 @@ pub(super) struct FileRow {
     pub(super) config_map: String,
 }
 
+/// A file system, or an access point of one, and the claim that stands for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct FileSystemRow {
+    pub(super) raw: Value,
+    pub(super) file_system: String,
+    pub(super) access_point: Option<String>,
+    pub(super) claim: String,
+    /// Whether what is sent to it is encrypted.
+    pub(super) encrypted: bool,
+}
+
+/// A volume driver, or a type of block volumes, and the StorageClass that stands for it; none for the
+/// cluster's default.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct VolumeDriverRow {
+    pub(super) raw: Value,
+    pub(super) driver: String,
+    pub(super) storage_class: Option<String>,
+    /// GiB of a volume that says no size.
+    pub(super) size: Option<i64>,
+}
+
+/// A subnet, and the zone in which it is; none where that does not matter.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SubnetRow {
+    pub(super) raw: Value,
+    pub(super) subnet: String,
+    pub(super) zone: Option<String>,
+}
+
+/// A log driver whose part the nodes' log agent takes, and what that reads of pods.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LogDriverRow {
+    pub(super) raw: Value,
+    pub(super) driver: String,
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
 impl Tables {
     /// Reads the tables of a Cluster's spec. A row that breaks a rule is left out and refused.
     pub fn read(spec: &Value, findings: &mut Findings) -> Self {
@@ -86,121 +138,16 @@ impl Tables {
             roles: rows(kubernetes, "roles", findings, role),
             secrets: rows(kubernetes, "secrets", findings, secret),
             environment_files: rows(kubernetes, "environmentFiles", findings, file),
+            file_systems: rows(kubernetes, "fileSystems", findings, file_system),
+            volume_drivers: rows(kubernetes, "volumeDrivers", findings, volume_driver),
+            subnets: rows(kubernetes, "subnets", findings, subnet),
+            log_drivers: rows(kubernetes, "logDrivers", findings, log_driver),
         }
     }
 
     /// Whether no table has a row.
     pub fn is_empty(&self) -> bool {
         self == &Self::default()
-    }
-}
-
-/// The rows of a table; what a row is about may stand in one row only.
-fn rows<T>(
-    kubernetes: &Value,
-    table: &str,
-    findings: &mut Findings,
-    read: fn(&mut Row<'_>) -> Option<(String, T)>,
-) -> Vec<T> {
-    let path = format!("kubernetes.{table}");
-    let list = match kubernetes.get(table) {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Array(list)) => list,
-        Some(other) => {
-            findings.refuse_value(path, brief(other), "must be a list of rows");
-            return Vec::new();
-        }
-    };
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut rows = Vec::new();
-    for (at, raw) in list.iter().enumerate() {
-        let path = format!("{path}[{at}]");
-        if !raw.is_object() {
-            findings.refuse_value(path, brief(raw), "must be an object");
-            continue;
-        }
-        let before = findings.refusals().count();
-        let mut row = Row { raw, path, findings, known: Vec::new() };
-        let read = read(&mut row);
-        row.refuse_others();
-        let Some((about, read)) = read.filter(|_| findings.refusals().count() == before) else {
-            continue;
-        };
-        if let Some(earlier) = seen.insert(about.clone(), at) {
-            findings.refuse_value(
-                format!("kubernetes.{table}[{at}]"),
-                format!("about `{about}`"),
-                format!("so is {table}[{earlier}]; take one of the two out"),
-            );
-            continue;
-        }
-        rows.push(read);
-    }
-    rows
-}
-
-/// A row while it is read.
-struct Row<'a> {
-    raw: &'a Value,
-    path: String,
-    findings: &'a mut Findings,
-    known: Vec<&'static str>,
-}
-
-impl Row<'_> {
-    /// A member that is a text.
-    fn text(&mut self, member: &'static str) -> Option<String> {
-        self.known.push(member);
-        match self.raw.get(member)? {
-            Value::Object(_) | Value::Array(_) | Value::Bool(_) => {
-                let value = brief(self.raw.get(member)?);
-                self.findings.refuse_value(self.at(member), value, "must be a text");
-                None
-            }
-            _ => text(self.raw, member),
-        }
-    }
-
-    /// A member that is a text, and that a row must have.
-    fn required(&mut self, member: &'static str, what: &str) -> Option<String> {
-        let found = self.text(member);
-        if found.is_none() {
-            self.findings.refuse(self.at(member), format!("is required: {what}"));
-        }
-        found
-    }
-
-    /// A member that names an object of the Cluster's namespace.
-    fn object(&mut self, member: &'static str, what: &str) -> Option<String> {
-        let name = self.required(member, what)?;
-        self.check_name(member, &name);
-        Some(name)
-    }
-
-    fn check_name(&mut self, member: &str, name: &str) {
-        if !is_object_name(name) {
-            self.findings.refuse_value(
-                self.at(member),
-                name,
-                "cannot name a Kubernetes object: lower case letters, digits, - and . can, and it \
-                 stands in the Cluster's own namespace",
-            );
-        }
-    }
-
-    fn at(&self, member: &str) -> String {
-        format!("{}.{member}", self.path)
-    }
-
-    /// A misspelt member would be a row without effect.
-    fn refuse_others(&mut self) {
-        let Value::Object(members) = self.raw else { return };
-        for (name, _) in members.iter().filter(|(_, value)| !is_empty(value)) {
-            if !self.known.contains(&name.as_str()) {
-                let message = format!("is not known here; a row has {}", self.known.join(", "));
-                self.findings.refuse(self.at(name), message);
-            }
-        }
     }
 }
 
@@ -221,7 +168,7 @@ fn image(row: &mut Row<'_>) -> Option<(String, ImageRow)> {
             let path = row.at("digest");
             row.findings.refuse_value(path, digest, "must be sha256: and 64 hexadecimal digits");
         }
-        let tagged = |prefix: &String| role_name(prefix).contains(':');
+        let tagged = |prefix: &String| last_part(prefix).contains(':');
         if !prefix.as_ref().is_none_or(tagged) {
             let path = row.at("digest");
             row.findings.refuse(path, "is for one image; prefix must name it whole, with its tag");
@@ -296,21 +243,63 @@ fn file(row: &mut Row<'_>) -> Option<(String, FileRow)> {
     Some((value.clone(), FileRow { raw: row.raw.clone(), value, config_map }))
 }
 
-/// Whether a text can name an object: a DNS subdomain of at most 253 characters.
-fn is_object_name(name: &str) -> bool {
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253
-        && name.split('.').all(|label| {
-            label.starts_with(edge)
-                && label.ends_with(edge)
-                && label.chars().all(|c| edge(c) || c == '-')
-        })
+fn file_system(row: &mut Row<'_>) -> Option<(String, FileSystemRow)> {
+    let file_system = row.required("fileSystem", "the ID or ARN of a file system");
+    let access_point = row.text("accessPoint");
+    let claim = row.object("claimName", "the name of a PersistentVolumeClaim");
+    let encrypted = match row.text("transitEncryption").as_deref() {
+        None | Some("DISABLED") => false,
+        Some("ENABLED") => true,
+        Some(other) => {
+            let path = row.at("transitEncryption");
+            row.findings.refuse_value(path, other, "must be ENABLED or DISABLED");
+            false
+        }
+    };
+    let (file_system, claim) = (file_system?, claim?);
+    let about = [Some(&file_system), access_point.as_ref()];
+    let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
+    let raw = row.raw.clone();
+    Some((about.join(" "), FileSystemRow { raw, file_system, access_point, claim, encrypted }))
 }
 
-/// Whether a text can be a key of a Secret.
-pub(super) fn is_key(key: &str) -> bool {
-    (1..=253).contains(&key.len())
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && !key.starts_with("..")
-        && key != "."
+/// The most GiB of a volume.
+const MOST_GIB: i64 = 1 << 24;
+
+fn volume_driver(row: &mut Row<'_>) -> Option<(String, VolumeDriverRow)> {
+    let driver = row.required("driver", "a volume driver, or a volumeType such as gp3");
+    let storage_class = row.text("storageClassName");
+    if let Some(name) = &storage_class {
+        row.check_name("storageClassName", name);
+    }
+    let size = row.whole("sizeInGiB", 1..=MOST_GIB);
+    let driver = driver?;
+    Some((driver.clone(), VolumeDriverRow { raw: row.raw.clone(), driver, storage_class, size }))
+}
+
+fn subnet(row: &mut Row<'_>) -> Option<(String, SubnetRow)> {
+    let subnet = row.required("subnet", "the ID of a subnet");
+    let zone = row.text("zone");
+    if let Some(zone) = zone.as_ref().filter(|zone| !is_label_value(zone)) {
+        let path = row.at("zone");
+        let rule = "must be a value of nodes' label topology.kubernetes.io/zone";
+        row.findings.refuse_value(path, zone, rule);
+    }
+    let subnet = subnet?;
+    Some((subnet.clone(), SubnetRow { raw: row.raw.clone(), subnet, zone }))
+}
+
+fn log_driver(row: &mut Row<'_>) -> Option<(String, LogDriverRow)> {
+    let driver = row.required("logDriver", "a log driver, as in logConfiguration");
+    let annotations = row.texts_by_name("annotations");
+    for name in annotations.keys() {
+        // What stands for the container's name is a label of a name itself.
+        if !is_annotation(&name.replace("${container}", "c")) {
+            let path = row.at("annotations");
+            let rule = "cannot name a pod's annotation, or is one of Kubernetes' or Linkspan's own";
+            row.findings.refuse_value(path, name, rule);
+        }
+    }
+    let driver = driver?;
+    Some((driver.clone(), LogDriverRow { raw: row.raw.clone(), driver, annotations }))
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::plan::finding::Level;
 use crate::plan::task_definition::identifiers;
 
+mod stored;
+
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1";
 const ROLE: &str = "arn:aws:iam::123456789012:role/team/web";
 const DB: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
@@ -29,17 +31,21 @@ fn named(kubernetes: &Value, members: &Value) -> (Names, Vec<String>) {
 }
 
 fn of_task(kubernetes: &Value, spec: &Value) -> (Names, Vec<String>) {
+    launched(kubernetes, spec, &Launch::default())
+}
+
+fn launched(kubernetes: &Value, spec: &Value, launch: &Launch) -> (Names, Vec<String>) {
     let mut findings = Findings::default();
     let identifiers = identifiers(spec, &mut findings);
     assert!(!findings.any_refused(), "{findings:?}");
     let mapping =
         Mapping { cluster: "prod".to_owned(), tables: tables(kubernetes), ..Mapping::default() };
-    let names = resolve(&identifiers, &mapping, &mut findings);
+    let names = resolve(&identifiers, launch, &mapping, &mut findings);
     assert!(findings.0.iter().all(|finding| finding.level == Level::Differs));
     let again =
         Mapping { tables: tables(names.rows.as_ref().unwrap_or(&json!({}))), ..Mapping::default() };
-    let rows_alone = resolve(&identifiers, &again, &mut Findings::default());
-    assert_eq!(rows_alone.outcome(), names.outcome(), "the rows that were used say it all");
+    let rows_alone = resolve(&identifiers, launch, &again, &mut Findings::default());
+    assert!(rows_alone.outcome() == names.outcome(), "the rows that were used say it all");
     (names, findings.0.iter().map(ToString::to_string).collect())
 }
 

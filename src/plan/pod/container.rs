@@ -24,7 +24,7 @@ pub(super) fn build(
     corev1::Container {
         name: container.dns_name.clone(),
         image: Some(container.image.clone()),
-        image_pull_policy: Some(pull_policy(task, container)),
+        image_pull_policy: Some(pull_policy(&container.image, task.image_pull_policy.as_deref())),
         command: command(container),
         args: container.command.as_deref().map(literal),
         working_dir: container.working_directory.clone(),
@@ -173,12 +173,11 @@ fn probe(check: &HealthCheck) -> corev1::Probe {
     }
 }
 
-/// When the image is pulled: ECS looks for a newer one behind a tag at each start of a task; what a
-/// digest names never changes.
-fn pull_policy(task: &TaskDefinition, container: &Container) -> String {
-    let by_digest = container.image.contains('@');
-    let usual = if by_digest { "IfNotPresent" } else { "Always" };
-    task.image_pull_policy.clone().unwrap_or_else(|| usual.to_owned())
+/// When an image is pulled, unless the task definition overrules that: ECS looks for a newer one
+/// behind a tag at each start of a task; what a digest names never changes.
+pub(super) fn pull_policy(image: &str, overrule: Option<&str>) -> String {
+    let usual = if image.contains('@') { "IfNotPresent" } else { "Always" };
+    overrule.unwrap_or(usual).to_owned()
 }
 
 /// A balanced container that has no check of its own is ready when its port can be connected to, as
@@ -196,8 +195,9 @@ fn connects(port: i32) -> corev1::Probe {
 /// What happens when the container exits.
 ///
 /// ECS: when an essential container stops, the task stops, whatever the exit code; one that is not
-/// essential stays stopped. A pod's containers restart in place, so that an essential exit restarts
-/// them all where the cluster can do that (1.36), and itself alone elsewhere.
+/// essential stays stopped. With a `restartPolicy` it starts again alone, but after exit codes that
+/// are ignored. A pod's containers restart in place, so that an essential exit restarts them all
+/// where the cluster can do that (1.36), and itself alone elsewhere.
 fn restart(
     task: &TaskDefinition,
     container: &Container,
@@ -207,23 +207,39 @@ fn restart(
     if task.containers.len() == 1 || matches!(container.role, Role::Ends { .. }) {
         return (None, None);
     }
+    let rule = |action: &str, operator: &str, codes: &[i32]| corev1::ContainerRestartRule {
+        action: action.to_owned(),
+        exit_codes: Some(corev1::ContainerRestartRuleOnExitCodes {
+            operator: operator.to_owned(),
+            values: Some(codes.to_vec()),
+        }),
+    };
+    let ignored = container.restart.as_ref().map(|restart| &restart.ignored_exit_codes);
+    let ignored: Option<Vec<i32>> = ignored.map(|codes| codes.iter().copied().collect());
     if !container.essential {
-        let is_main = |other: &&Container| other.role == Role::Main && other.essential;
         // A pod whose main containers have all ended is over, whatever its sidecars do.
-        let may_end = task.containers.iter().any(|other| is_main(&other));
-        let never = features.container_restart_policy() && may_end;
-        return (always.or_else(|| never.then(|| "Never".to_owned())), None);
+        let mut others = task.containers.iter();
+        let may_end = others.any(|other| other.role == Role::Main && other.essential);
+        let may_stay = features.container_restart_policy() && may_end && always.is_none();
+        return match ignored {
+            None if may_stay => (Some("Never".to_owned()), None),
+            Some(codes) if may_stay && !codes.is_empty() => {
+                (Some("Never".to_owned()), Some(vec![rule("Restart", "NotIn", &codes)]))
+            }
+            None | Some(_) => (always, None),
+        };
     }
     if !features.restart_all_containers {
         return (always, None);
     }
-    // Exit code 0, and every other: together, any.
-    let rule = |operator: &str| corev1::ContainerRestartRule {
-        action: "RestartAllContainers".to_owned(),
-        exit_codes: Some(corev1::ContainerRestartRuleOnExitCodes {
-            operator: operator.to_owned(),
-            values: Some(vec![0]),
-        }),
+    let rules = match ignored {
+        // Exit code 0, and every other: together, any.
+        None => vec![rule(ALL, "In", &[0]), rule(ALL, "NotIn", &[0])],
+        Some(codes) if codes.is_empty() => return (always, None),
+        Some(codes) => vec![rule(ALL, "In", &codes)],
     };
-    (Some("Always".to_owned()), Some(vec![rule("In"), rule("NotIn")]))
+    (Some("Always".to_owned()), Some(rules))
 }
+
+/// The action that ends the task, as far as its pod does.
+const ALL: &str = "RestartAllContainers";

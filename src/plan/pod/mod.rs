@@ -11,6 +11,8 @@ mod resources;
 mod security;
 mod volumes;
 
+pub(in crate::plan) use annotations::port_key;
+pub use annotations::tag;
 pub use named::lay;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 mod linux;
 mod network;
 mod order;
+mod restart;
 mod volumes;
 
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ fn fargate(cpu: &str, memory: &str) -> Value {
 }
 
 #[test]
-fn both_memories_are_request_and_limit() {
+fn example_13_both_memories_are_request_and_limit() {
     let resources =
         |members: Value| pod(&one(&members), NEWEST)["containers"][0]["resources"].clone();
     assert_eq!(
@@ -86,7 +87,7 @@ fn both_memories_are_request_and_limit() {
 }
 
 #[test]
-fn cpu_units_become_millicores_and_limit_no_container() {
+fn example_14_cpu_units_become_millicores_and_limit_no_container() {
     for (units, millicores) in [(256, "250m"), (10, "10m"), (1024, "1"), (1, ""), (0, "")] {
         let members = json!({"memory": 64, "cpu": units});
         let resources = &pod(&one(&members), NEWEST)["containers"][0]["resources"];
@@ -140,7 +141,7 @@ fn elsewhere_the_rest_of_a_task_goes_to_the_first_essential_container_that_reser
 }
 
 #[test]
-fn fargate_has_its_sizes_and_no_other() {
+fn example_15_fargate_has_its_sizes_and_no_other() {
     for (cpu, memory, legal) in [
         ("512", "4096", true),
         ("512", "5120", false),
@@ -158,7 +159,7 @@ fn fargate_has_its_sizes_and_no_other() {
 }
 
 #[test]
-fn a_start_period_is_a_startup_probe_of_as_many_failures() {
+fn example_12_a_start_period_is_a_startup_probe_of_as_many_failures() {
     for (start_period, failures) in [(60, 4), (45, 4), (61, 5), (10, 3), (300, 12)] {
         let check = json!({"command": ["CMD", "check"], "startPeriod": start_period});
         let pod = pod(&one(&json!({"memory": 64, "healthCheck": check})), NEWEST);
@@ -173,7 +174,7 @@ fn a_start_period_is_a_startup_probe_of_as_many_failures() {
 }
 
 #[test]
-fn only_an_essential_containers_health_stops_a_task() {
+fn example_10_only_an_essential_containers_health_stops_a_task() {
     let mut spec = one(&json!({"memory": 64}));
     spec["containerDefinitions"].as_array_mut().unwrap().push(json!({
         "name": "side", "image": "example", "memory": 64, "essential": false,
@@ -193,7 +194,7 @@ fn only_an_essential_containers_health_stops_a_task() {
 }
 
 #[test]
-fn any_exit_of_an_essential_container_restarts_all_where_the_cluster_can() {
+fn example_9_any_exit_of_an_essential_container_restarts_all_where_the_cluster_can() {
     let spec = json!({"memory": "256", "containerDefinitions": [
         {"name": "a", "image": "example"},
         {"name": "b", "image": "example", "essential": false},
@@ -211,7 +212,7 @@ fn any_exit_of_an_essential_container_restarts_all_where_the_cluster_can() {
 }
 
 #[test]
-fn dollars_reach_the_process_as_they_were_written() {
+fn example_17_dollars_reach_the_process_as_they_were_written() {
     let members = json!({
         "memory": 64,
         "environment": [{"name": "X", "value": "$(HOME)/a"}],
@@ -388,7 +389,8 @@ fn mapped(kubernetes: &Value, spec: &Value) -> Value {
     assert!(!findings.any_refused(), "{findings:?}");
     let tables = Tables::read(&json!({"kubernetes": kubernetes}), &mut findings);
     let mapping = Mapping { tables, ..Mapping::default() };
-    let names = mapping::resolve(&task.identifiers, &mapping, &mut findings);
+    let names =
+        mapping::resolve(&task.identifiers, &mapping::Launch::default(), &mapping, &mut findings);
     let mut template = template(&task, NEWEST, &[], BTreeMap::new());
     lay(&names, task.image_pull_policy.as_deref(), &mut template);
     json!(template)["spec"].clone()

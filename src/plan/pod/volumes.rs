@@ -9,7 +9,7 @@ use crate::plan::task_definition::{Container, MemoryFileSystem, Source, TaskDefi
 
 /// The pod's volumes.
 pub(super) fn volumes(task: &TaskDefinition) -> Option<Vec<corev1::Volume>> {
-    let mut volumes: Vec<corev1::Volume> = task.volumes.iter().filter_map(volume).collect();
+    let mut volumes: Vec<corev1::Volume> = task.volumes.iter().map(volume).collect();
     for container in &task.containers {
         for file_system in &container.memory_file_systems {
             volumes.push(corev1::Volume {
@@ -25,17 +25,17 @@ pub(super) fn volumes(task: &TaskDefinition) -> Option<Vec<corev1::Volume>> {
     (!volumes.is_empty()).then_some(volumes)
 }
 
-fn volume(volume: &Volume) -> Option<corev1::Volume> {
+fn volume(volume: &Volume) -> corev1::Volume {
     let (empty_dir, host_path) = match &volume.source {
-        Source::Empty => (Some(corev1::EmptyDirVolumeSource::default()), None),
+        // What is stored elsewhere takes the place of this when names are laid on the template.
+        Source::Empty | Source::Stored => (Some(corev1::EmptyDirVolumeSource::default()), None),
         // Without a type: it may be a file or a socket, and is made where nothing is, as by Docker.
         Source::Node(path) => {
             (None, Some(corev1::HostPathVolumeSource { path: path.clone(), type_: None }))
         }
-        Source::Unsupported => return None,
     };
     let name = volume.dns_name.clone();
-    Some(corev1::Volume { name, empty_dir, host_path, ..corev1::Volume::default() })
+    corev1::Volume { name, empty_dir, host_path, ..corev1::Volume::default() }
 }
 
 /// What one container sees of them.

@@ -1,6 +1,6 @@
 //! How is a service reached? By a corev1 Service of its plain name, with all its ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::assess::Situation;
 use super::observed::{Observed, Standing};
 use super::record::{labels, owner, selector_of};
-use crate::names;
+use crate::names::{self, annotation};
 use crate::plan::Write;
+use crate::plan::pod::port_key;
 use crate::world::{Kind, Object, ObjectKey};
 
 /// The corev1 Service, where any task has ports. In a roll it has those of the old tasks too, so that
@@ -65,6 +66,8 @@ fn ports(observed: &Observed, situation: &Situation<'_>) -> Vec<corev1::ServiceP
         .iter()
         .rev()
         .filter(|record| !situation.steady || Some(record.spec.sequence) == newest);
+    let spoken: BTreeMap<String, String> =
+        records.clone().rev().flat_map(|record| app_protocols(&record.spec.template)).collect();
     for port in records.flat_map(|record| container_ports(&record.spec.template)) {
         let Some(number) = port.get("containerPort").and_then(Value::as_i64) else { continue };
         let Ok(number) = i32::try_from(number) else { continue };
@@ -72,13 +75,14 @@ fn ports(observed: &Observed, situation: &Situation<'_>) -> Vec<corev1::ServiceP
         if !seen.insert((number, protocol.to_owned())) {
             continue;
         }
-        let plain = format!("{}-{number}", protocol.to_ascii_lowercase());
+        let plain = port_key(protocol, number);
         let named = port.get("name").and_then(Value::as_str).unwrap_or(&plain);
         // Of two ports with one name, the later is known by its number.
         let name = [named.to_owned(), plain.clone(), format!("{plain}-x")]
             .into_iter()
             .find(|name| taken.insert(name.clone()));
         ports.push(corev1::ServicePort {
+            app_protocol: spoken.get(&plain).cloned(),
             name,
             port: number,
             target_port: Some(IntOrString::Int(number)),
@@ -87,6 +91,13 @@ fn ports(observed: &Observed, situation: &Situation<'_>) -> Vec<corev1::ServiceP
         });
     }
     ports
+}
+
+/// What a template's ports speak, by their keys.
+fn app_protocols(template: &Value) -> BTreeMap<String, String> {
+    let annotations = template.pointer("/metadata/annotations");
+    let written = annotations.and_then(|all| all.get(annotation::APP_PROTOCOLS)?.as_str());
+    written.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// The ports of the containers that go on running: those that start first, and all others.

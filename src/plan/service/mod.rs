@@ -21,7 +21,7 @@ use self::assess::Situation;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
-use super::finding::{Finding, Findings, in_one_line};
+use super::finding::{Finding, Findings, Level, in_one_line};
 use super::{Moment, Plan, Rejection, Waiting, Write, diff, mapping, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::defect::{self, Defect};
@@ -67,9 +67,12 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
-    if let Some((reference, unmapped)) = unmapped(&observed) {
+    if let Some((reference, names, mut unmapped)) = observed.names() {
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
+        // What is refused keeps a new deployment from starting, and nothing else.
+        unmapped.0.retain(|found| found.level < Level::Refused);
         findings.0.extend(unmapped.0.into_iter().map(of));
+        findings.0.extend(names.at_launch.0);
     }
     let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
     let mut plan = Plan::default();
@@ -148,6 +151,9 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
         let task = task_definition::resolve(&revision.spec.0, None, &mut Findings::default());
         resolve::demands(spec, &task, &mut findings);
     }
+    if let Some((_, names, _)) = observed.names() {
+        findings.0.extend(names.at_launch.0);
+    }
     findings
 }
 
@@ -155,20 +161,8 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
 /// that one's own paths, with what it needs: for who shows it with places.
 pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings)> {
     let observed = Observed::of(world, key)?;
-    let Named::Revision { spec, .. } = &observed.task_definition else { return None };
-    let mut findings = Findings::default();
-    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
-    let names = mapping::resolve(&identifiers, &observed.mapping, &mut findings);
+    let (_, names, findings) = observed.names()?;
     Some((names, findings))
-}
-
-/// What no row of the Cluster's tables maps, and of which revision.
-fn unmapped(observed: &Observed) -> Option<(&str, Findings)> {
-    let Named::Revision { reference, spec, .. } = &observed.task_definition else { return None };
-    let mut findings = Findings::default();
-    let identifiers = task_definition::identifiers(&spec.spec.0, &mut Findings::default());
-    mapping::resolve(&identifiers, &observed.mapping, &mut findings);
-    Some((reference, findings))
 }
 
 /// One look at a service: what all of its steps depend on.

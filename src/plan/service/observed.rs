@@ -11,8 +11,9 @@ use crate::defect::{self, Defect};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
 use crate::names::{self, annotation, label};
 use crate::plan::age;
-use crate::plan::mapping::Mapping;
-use crate::plan::task_definition::{newest, owner_of_family, revisions_of};
+use crate::plan::finding::Findings;
+use crate::plan::mapping::{self, Launch, Mapping, Names};
+use crate::plan::task_definition::{identifiers, newest, owner_of_family, revisions_of};
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
@@ -116,6 +117,17 @@ impl Observed {
     /// The newest record.
     pub(super) fn newest(&self) -> Option<&Arc<ServiceDeployment>> {
         self.records.last()
+    }
+
+    /// Which revision the service names, the Kubernetes names that the mapping gives to its AWS
+    /// identifiers, and what it leaves to say about them.
+    pub(super) fn names(&self) -> Option<(&str, Names, Findings)> {
+        let Named::Revision { reference, spec, .. } = &self.task_definition else { return None };
+        let mut findings = Findings::default();
+        let identifiers = identifiers(&spec.spec.0, &mut Findings::default());
+        let launch = Launch::read(&self.service.spec.0, &mut Findings::default());
+        let names = mapping::resolve(&identifiers, &launch, &self.mapping, &mut findings);
+        Some((reference, names, findings))
     }
 
     /// The record of a sequence.

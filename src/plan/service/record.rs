@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
-use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds};
+use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds, propagated_tags};
 use super::{Obstacle, tasks};
 use crate::api::{
     Cause, Features, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
@@ -24,7 +24,7 @@ use crate::names::{self, annotation, label};
 use crate::plan::conditions::time;
 use crate::plan::finding::{Findings, in_one_line};
 use crate::plan::judge::is_empty;
-use crate::plan::mapping::{self, Mapping, Names, Tables};
+use crate::plan::mapping::{self, Launch, Mapping, Names, Tables};
 use crate::plan::task_definition::{TaskDefinition, flag, identifiers, resolve, without_nulls};
 use crate::plan::{Moment, Write, pod};
 use crate::world::{Kind, Object, ObjectKey, World, set};
@@ -111,7 +111,12 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
     if let Some(message) = &observed.mapping.refused {
         return Decision::Obstructed(Obstacle::new(Reason::ClusterRefused, message.clone()));
     }
-    let names = mapping::resolve(&task.identifiers, &observed.mapping, &mut findings);
+    let launch = Launch::read(spec, &mut Findings::default());
+    let names = mapping::resolve(&task.identifiers, &launch, &observed.mapping, &mut findings);
+    if findings.any_refused() {
+        let message = format!("{reference}: {}", in_one_line(findings.refusals()));
+        return Decision::Obstructed(Obstacle::new(Reason::TaskDefinitionRefused, message));
+    }
     let features = world.features();
     let sequence = next_sequence(observed);
     let labels = template_labels(observed, reference, sequence);
@@ -142,6 +147,7 @@ fn template(
 ) -> Value {
     let mut template = pod::template(task, features, &balanced_ports(spec), labels);
     pod::lay(names, task.image_pull_policy.as_deref(), &mut template);
+    pod::tag(&propagated_tags(spec, task), &mut template);
     json!(template)
 }
 
@@ -164,8 +170,9 @@ fn mapping_changed(observed: &Observed, newest: &ServiceDeployment, revision: &V
         ..Mapping::default()
     };
     let identifiers = identifiers(revision, &mut Findings::default());
+    let launch = Launch::read(&observed.service.spec.0, &mut Findings::default());
     let [then, now] = [&then, now]
-        .map(|mapping| mapping::resolve(&identifiers, mapping, &mut Findings::default()));
+        .map(|mapping| mapping::resolve(&identifiers, &launch, mapping, &mut Findings::default()));
     then.outcome() != now.outcome()
 }
 
@@ -265,7 +272,9 @@ pub(super) fn rendered_anew(observed: &Observed, record: &ServiceDeployment) -> 
     let task = resolve(&revision.spec.0, None, &mut Findings::default());
     let ServiceDeploymentSpec { features, sequence, requested, task_definition, .. } = &record.spec;
     let labels = template_labels(observed, task_definition, *sequence);
-    let names = mapping::resolve(&task.identifiers, &observed.mapping, &mut Findings::default());
+    let launch = Launch::read(requested, &mut Findings::default());
+    let mut findings = Findings::default();
+    let names = mapping::resolve(&task.identifiers, &launch, &observed.mapping, &mut findings);
     Some(template(&task, &names, *features, requested, labels))
 }
 

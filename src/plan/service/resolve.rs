@@ -3,6 +3,8 @@
 //! CreateService's rules, judged on the raw JSON: first those that need nothing else
 //! ([`settings`]), then, for a new deployment, those that need its task definition ([`demands`]).
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::ecs::members::Input;
@@ -10,7 +12,8 @@ use crate::ecs::percent::Percents;
 use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::{is_empty, judge};
-use crate::plan::task_definition::{TaskDefinition, flag, whole};
+use crate::plan::mapping::Launch;
+use crate::plan::task_definition::{TaskDefinition, flag, tags, whole};
 
 /// What applies at once, without a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
         findings.refuse("launchType", message);
     }
     one_of(spec, "schedulingStrategy", &["REPLICA", "DAEMON"], findings);
+    one_of(spec, "propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"], findings);
     not_yet(spec, "/schedulingStrategy", "schedulingStrategy", "REPLICA", findings);
     not_yet(spec, "/deploymentController/type", "deploymentController.type", "ECS", findings);
     not_yet(
@@ -59,6 +63,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
         "ROLLING",
         findings,
     );
+    Launch::read(spec, findings);
     let desired = whole(spec, "desiredCount", "", 0..=MOST_TASKS, findings).unwrap_or(1);
     Settings {
         desired: i32::try_from(desired).unwrap_or_default(),
@@ -98,6 +103,15 @@ fn not_yet(spec: &Value, pointer: &str, path: &str, done: &str, findings: &mut F
     }
 }
 
+/// The tags that a service's tasks get: those of one of the two, as `propagateTags` says.
+pub(super) fn propagated_tags(spec: &Value, task: &TaskDefinition) -> BTreeMap<String, String> {
+    match text(spec, "propagateTags").as_deref() {
+        Some("SERVICE") => tags(spec),
+        Some("TASK_DEFINITION") => task.tags.clone(),
+        _ => BTreeMap::new(),
+    }
+}
+
 /// Judges what a Service demands of its task definition.
 pub(super) fn demands(spec: &Value, task: &TaskDefinition, findings: &mut Findings) {
     if text(spec, "launchType").as_deref() == Some("FARGATE") && !task.fargate {
@@ -107,6 +121,7 @@ pub(super) fn demands(spec: &Value, task: &TaskDefinition, findings: &mut Findin
             format!("needs FARGATE in requiresCompatibilities of task definition {}", task.family),
         );
     }
+    launch_volumes(spec, task, findings);
     for (at, balancer) in load_balancers(spec).enumerate() {
         let path = format!("loadBalancers[{at}]");
         let name = text(balancer, "containerName").unwrap_or_default();
@@ -126,6 +141,21 @@ pub(super) fn demands(spec: &Value, task: &TaskDefinition, findings: &mut Findin
                 format!("{path}.containerPort"),
                 port.map_or_else(|| "absent".to_owned(), |port| port.to_string()),
                 format!("is in no port mapping of container {name}"),
+            );
+        }
+    }
+}
+
+/// A service can fill a volume that its task definition leaves to it, and no other.
+fn launch_volumes(spec: &Value, task: &TaskDefinition, findings: &mut Findings) {
+    let mut ignored = Findings::default();
+    for given in Launch::read(spec, &mut ignored).volumes {
+        let mut volumes = task.identifiers.volumes.iter().filter(|volume| volume.stored.is_none());
+        if !volumes.any(|volume| volume.name == given.name) {
+            findings.refuse_value(
+                format!("volumeConfigurations[{}].name", given.at),
+                format!("`{}`", given.name),
+                format!("is no volume of {} that is configuredAtLaunch", task.family),
             );
         }
     }

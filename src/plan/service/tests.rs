@@ -1,5 +1,7 @@
 //! What starts a deployment, what stands in its way, and what becomes of its records.
 
+mod mapping;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -24,6 +26,7 @@ fn task_definition() -> Value {
         "family": "Web", "memory": "256",
         "containerDefinitions":
             [{"name": "main", "image": "example:1", "portMappings": [{"containerPort": 80}]}],
+        "volumes": [{"name": "data", "configuredAtLaunch": true}],
     })
 }
 
@@ -331,7 +334,7 @@ fn a_drain_always_finds_a_task_that_may_go() {
 }
 
 #[test]
-fn forty_seconds_count_only_where_nothing_else_tells_health() {
+fn example_8_forty_seconds_count_only_where_nothing_else_tells_health() {
     let check = json!({"command": ["CMD", "check"]});
     let ready_after = |essential: Option<bool>, balanced: bool| {
         let mut task = task_definition();
@@ -638,72 +641,4 @@ fn findings_are_what_the_plan_acts_on() {
     assert_eq!(paths, ["desiredCount", "loadBalancers[0].containerName"]);
     let nobody = ObjectKey::new(Kind::Service, NAMESPACE, "nobody");
     assert!(findings(&scene.world, &nobody).0.is_empty());
-}
-
-fn image(scene: &Scene) -> String {
-    let image = &scene.deployment()["spec"]["template"]["spec"]["containers"][0]["image"];
-    image.as_str().unwrap().to_owned()
-}
-
-fn mirror(to: &str) -> Value {
-    json!({"clusterName": "default", "kubernetes": {"images": [{"prefix": "example", "replacement": to}]}})
-}
-
-#[test]
-fn a_row_that_is_added_mends_a_deployment_that_is_not_completed() {
-    let mut scene = Scene::usual();
-    scene.apply(Kind::Cluster, "c", &mirror("mirror.example/a"));
-    scene.be_still();
-    assert_eq!(scene.records(), [(2, Cause::MappingChanged)]);
-    assert_eq!(image(&scene), "mirror.example/a:1");
-    scene.be_still();
-    assert_eq!(scene.newest(), 2, "and that is all");
-}
-
-#[test]
-fn a_deployment_that_is_completed_keeps_its_names_until_the_next() {
-    let mut scene = Scene::usual();
-    scene.finish();
-    scene.apply(Kind::Cluster, "c", &mirror("mirror.example/a"));
-    scene.be_still();
-    assert_eq!((scene.newest(), image(&scene).as_str()), (1, "example:1"));
-    scene.change("launchType", json!("EC2"));
-    scene.be_still();
-    assert_eq!((scene.newest(), image(&scene).as_str()), (2, "mirror.example/a:1"));
-}
-
-#[test]
-fn a_cluster_of_another_name_or_namespace_maps_nothing() {
-    let mut scene = Scene::usual();
-    let mut other = mirror("mirror.example/a");
-    other["clusterName"] = json!("Prod");
-    scene.apply(Kind::Cluster, "default", &other);
-    scene.be_still();
-    assert_eq!(scene.newest(), 1);
-    let followers = scene.world.services.find(&Index::cluster(NAMESPACE, "default")).len();
-    assert_eq!(
-        (followers, scene.world.services.find(&Index::cluster(NAMESPACE, "Prod")).len()),
-        (1, 0)
-    );
-}
-
-#[test]
-fn no_deployment_starts_by_tables_that_are_refused() {
-    let mut scene = Scene::usual();
-    scene.finish();
-    let broken = json!({"clusterName": "default", "kubernetes": {"roles": [{"role": "web"}]}});
-    scene.apply(Kind::Cluster, "c", &broken);
-    scene.change("launchType", json!("EC2"));
-    scene.change("desiredCount", json!(6));
-    scene.be_still();
-    assert_eq!(
-        (scene.newest(), &scene.deployment()["spec"]["replicas"]),
-        (1, &json!(6)),
-        "it scales"
-    );
-    let (reason, message, stalled) = scene.ready(OBJECT);
-    assert_eq!((reason.as_str(), stalled), ("ClusterRefused", true), "{message}");
-    let cluster = scene.body(Kind::Cluster, "c");
-    let said = cluster["status"]["conditions"][0]["message"].as_str().unwrap();
-    assert!(said.starts_with("kubernetes.roles[0].serviceAccount: is required"), "{said}");
 }

@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use super::accelerators::accelerators;
 use super::dependencies::Role;
+use super::firelens;
 use super::kernel::{Limit, limits};
 use super::linux_parameters::{MemoryFileSystem, devices, memory_file_systems, swap};
 use super::ports::{Port, distinct_ports, ports};
 use super::read::{MOST, flag, text_map, texts, whole};
 use super::resolve::Around;
+use super::restart::{Restart, restart};
 use super::security::{Security, security};
 use super::volumes::{Mount, Volume, mounts};
 use crate::ecs::reference::{is_name, text};
@@ -65,6 +67,8 @@ pub struct Container {
     pub health_check: Option<HealthCheck>,
     /// As whom it runs, and what it may do.
     pub security: Security,
+    /// Whether it is started again by itself when it ends.
+    pub restart: Option<Restart>,
     /// When it starts, and whether others wait for it.
     pub role: Role,
     /// Where it sees the task's volumes, those of other containers included.
@@ -192,8 +196,10 @@ fn container(
     let mut accelerators = accelerators(raw, path, around, findings);
     accelerators.devices.extend(devices(linux, path, around, findings));
     let mut environment = environment(raw, path, findings);
-    environment.retain(|(name, _)| accelerators.environment.iter().all(|(set, _)| set != name));
-    environment.append(&mut accelerators.environment);
+    let mut given = accelerators.environment;
+    given.extend(firelens::environment(raw, around));
+    environment.retain(|(name, _)| given.iter().all(|(set, _)| set != name));
+    environment.append(&mut given);
     Container {
         dns_name: dns_label(&name, 63),
         name,
@@ -212,6 +218,7 @@ fn container(
         pseudo_terminal: flag(raw, "pseudoTerminal").unwrap_or_default(),
         health_check: health_check(raw, path, around, findings),
         security: security(linux, path, around, findings),
+        restart: restart(raw, path, findings),
         role: Role::default(),
         mounts: mounts(raw, path, volumes, findings),
         memory_file_systems: memory_file_systems(linux, path, around, findings),

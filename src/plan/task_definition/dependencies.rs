@@ -12,6 +12,7 @@
 use serde_json::Value;
 
 use super::container::Container;
+use super::firelens::{is_routed, router};
 use super::read::objects;
 use crate::ecs::reference::text;
 use crate::plan::finding::Findings;
@@ -46,6 +47,13 @@ enum Condition {
     Success,
 }
 
+impl Condition {
+    /// Whether others stand still until it is met.
+    fn stops(self) -> bool {
+        self != Self::Start
+    }
+}
+
 /// That a container waits for another.
 struct Wait {
     /// The place of the one that waits, among the task's containers.
@@ -64,13 +72,23 @@ pub(super) fn start_order(
     containers: &mut [Container],
     findings: &mut Findings,
 ) -> Vec<usize> {
-    let waits = waits(spec, containers, findings);
+    let mut waits = waits(spec, containers, findings);
+    let own = waits.len();
+    waits.extend(waits_for_router(spec));
+    let of_all = |waits: &[Wait]| {
+        let stops = |at: usize| waits.iter().any(|wait| wait.on == at && wait.condition.stops());
+        sorted(containers.len(), waits, stops)
+    };
+    // A router that waits for one of those that log through it comes after it.
+    if of_all(&waits).is_err() {
+        waits.truncate(own);
+    }
     let is_on = |at: usize, conditions: &[Condition]| {
         waits.iter().any(|wait| wait.on == at && conditions.contains(&wait.condition))
     };
     let ends = |at: usize| is_on(at, &[Condition::Complete, Condition::Success]);
     let stops_others = |at: usize| ends(at) || is_on(at, &[Condition::Healthy]);
-    let order = match sorted(containers.len(), &waits, stops_others) {
+    let order = match of_all(&waits) {
         Ok(order) => order,
         Err(left) => {
             cycle(&left, &waits, containers, findings);
@@ -121,6 +139,22 @@ pub(in crate::plan) fn shell(container: &Container) -> Option<&str> {
     let program = container.entry_point.as_ref()?.first()?;
     let name = program.rsplit('/').next()?;
     SHELLS.contains(&name).then_some(program)
+}
+
+/// That each container which logs through the task's router starts after it, as in ECS.
+fn waits_for_router(spec: &Value) -> Vec<Wait> {
+    let Some(on) = router(spec) else { return Vec::new() };
+    let listed = spec.get("containerDefinitions").and_then(Value::as_array);
+    let listed = listed.into_iter().flatten().enumerate();
+    let routed = listed.filter(|(waiting, raw)| *waiting != on && is_routed(raw));
+    routed
+        .map(|(waiting, _)| Wait {
+            waiting,
+            on,
+            condition: Condition::Start,
+            path: format!("containerDefinitions[{waiting}].logConfiguration"),
+        })
+        .collect()
 }
 
 fn waits(spec: &Value, containers: &[Container], findings: &mut Findings) -> Vec<Wait> {

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::read::{flag, text_map};
+use super::stored::{Stored, stored};
 use crate::ecs::reference::text;
 use crate::ecs::secret::SecretReference;
 use crate::names::dns_label;
@@ -27,6 +29,21 @@ pub struct Identifiers {
     pub task_role: Option<String>,
     /// Those of its containers, in order.
     pub containers: Vec<ContainerIdentifiers>,
+    /// Its volumes that are kept outside it, or come with a service or a run.
+    pub volumes: Vec<StoredVolume>,
+}
+
+/// A volume that needs a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredVolume {
+    /// Its place in `volumes`.
+    pub at: usize,
+    /// Its Kubernetes name.
+    pub dns_name: String,
+    /// What it is; none for one that a service or a run configures, by its ECS name.
+    pub stored: Option<Stored>,
+    /// Its ECS name.
+    pub name: String,
 }
 
 /// The AWS identifiers of a container.
@@ -42,6 +59,17 @@ pub struct ContainerIdentifiers {
     pub secrets: Vec<SecretVariable>,
     /// `environmentFiles`: the place in the list, and the ARN of the object.
     pub environment_files: Vec<(usize, String)>,
+    /// Where its output goes, if not to the node's own log files.
+    pub log: Option<LogDriver>,
+}
+
+/// `logConfiguration`, for another driver than json-file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDriver {
+    /// The driver.
+    pub driver: String,
+    /// Its options, by the driver's own names.
+    pub options: BTreeMap<String, String>,
 }
 
 /// An environment variable whose value is a secret.
@@ -68,17 +96,30 @@ pub fn identifiers(spec: &Value, findings: &mut Findings) -> Identifiers {
             .enumerate()
             .map(|(at, raw)| container(raw, &format!("containerDefinitions[{at}]"), findings))
             .collect(),
+        volumes: volumes(spec, findings),
     }
 }
 
+fn volumes(spec: &Value, findings: &mut Findings) -> Vec<StoredVolume> {
+    let mut volumes = Vec::new();
+    for (at, raw) in list(spec, "volumes") {
+        let stored = stored(raw, &format!("volumes[{at}]"), spec, findings);
+        if stored.is_some() || flag(raw, "configuredAtLaunch") == Some(true) {
+            let name = text(raw, "name").unwrap_or_default();
+            volumes.push(StoredVolume { at, dns_name: dns_label(&name, 63), stored, name });
+        }
+    }
+    volumes
+}
+
 fn container(raw: &Value, path: &str, findings: &mut Findings) -> ContainerIdentifiers {
-    log_driver(raw, path, findings);
     ContainerIdentifiers {
         dns_name: dns_label(&text(raw, "name").unwrap_or_default(), 63),
         image: text(raw, "image").unwrap_or_default(),
         credentials: credentials(raw, path, findings),
         secrets: secrets(raw, path, findings),
         environment_files: environment_files(raw, path, findings),
+        log: log_driver(raw, path, findings),
     }
 }
 
@@ -167,33 +208,19 @@ fn environment_files(raw: &Value, path: &str, findings: &mut Findings) -> Vec<(u
     files
 }
 
-/// Says where output goes that a driver would have taken.
-fn log_driver(raw: &Value, path: &str, findings: &mut Findings) {
-    let Some(log) = raw.get("logConfiguration").filter(|log| log.is_object()) else { return };
-    let path = format!("{path}.logConfiguration.logDriver");
-    match text(log, "logDriver").as_deref() {
-        None | Some("json-file") => {}
-        Some("awsfirelens") => findings.differs(
-            path,
-            "output goes to the container's standard output, where the node's log agent and \
-             `kubectl logs` find it; no log router takes it from there, and the options are kept \
-             without effect",
-        ),
-        Some(known) if LOG_DRIVERS.contains(&known) => findings.differs(
-            path,
-            format!(
-                "output goes to the container's standard output, where the node's log agent and \
-                 `kubectl logs` find it; the options of {known} are kept without effect"
-            ),
-        ),
-        Some(other) => {
-            findings.refuse_value(
-                path,
-                other,
-                format!("must be one of {}", LOG_DRIVERS.join(", ")),
-            );
-        }
+/// The driver that takes a container's output elsewhere than to the node's own log files.
+fn log_driver(raw: &Value, path: &str, findings: &mut Findings) -> Option<LogDriver> {
+    let log = raw.get("logConfiguration").filter(|log| log.is_object())?;
+    let driver = text(log, "logDriver").filter(|driver| driver != "json-file")?;
+    if !LOG_DRIVERS.contains(&driver.as_str()) {
+        findings.refuse_value(
+            format!("{path}.logConfiguration.logDriver"),
+            driver,
+            format!("must be one of {}", LOG_DRIVERS.join(", ")),
+        );
+        return None;
     }
+    Some(LogDriver { driver, options: text_map(log, "options").into_iter().collect() })
 }
 
 fn list<'a>(raw: &'a Value, member: &str) -> impl Iterator<Item = (usize, &'a Value)> {

@@ -5,8 +5,10 @@
 //! refused spec registers nothing, as RegisterTaskDefinition would. No revision is ever changed.
 
 mod accelerators;
+mod canonical;
 mod container;
 mod dependencies;
+mod firelens;
 mod identifiers;
 mod kernel;
 mod linux_parameters;
@@ -14,8 +16,10 @@ mod network;
 mod ports;
 pub(in crate::plan) mod read;
 mod resolve;
+mod restart;
 mod revision;
 mod security;
+mod stored;
 mod volumes;
 
 use std::sync::Arc;
@@ -23,26 +27,32 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
+pub use canonical::{canonical, without_nulls};
 pub(in crate::plan) use container::STOP_TIMEOUT;
 pub use container::{Container, HealthCheck};
 pub use dependencies::Role;
 pub(in crate::plan) use dependencies::shell;
-pub use identifiers::{ContainerIdentifiers, Identifiers, SecretVariable, identifiers};
+pub use identifiers::{
+    ContainerIdentifiers, Identifiers, LogDriver, SecretVariable, StoredVolume, identifiers,
+};
 pub use kernel::Limit;
 pub use linux_parameters::MemoryFileSystem;
 pub use network::{Names, NetworkMode};
 pub use ports::Port;
 pub(in crate::plan) use read::{flag, whole};
-pub use resolve::{Namespace, TaskDefinition, canonical, resolve, without_nulls};
+pub(in crate::plan) use resolve::tags;
+pub use resolve::{Namespace, TaskDefinition, resolve};
+pub use restart::Restart;
 pub(in crate::plan) use revision::{newest, revisions_of};
 pub use security::{Profile, SeLinux, Security};
+pub use stored::{FileSystem, Stored};
 pub use volumes::{Mount, Source, Volume};
 
-use super::conditions::{Outcome, advance, fully_supported, holds, progress};
+use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};
 use super::finding::{Findings, in_one_line};
 use super::{Moment, Note, Plan, Rejection, Write};
 use crate::api;
-use crate::api::{ConditionType, Reason, TaskDefinitionStatus};
+use crate::api::{Reason, TaskDefinitionStatus};
 use crate::ecs::reference::family_of;
 use crate::names;
 use crate::world::{Index, Kind, Object, ObjectKey, World};
@@ -120,10 +130,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         conditions: advance(&before.conditions, assessments, generation, moment.now),
     };
     if after != before {
-        if outcome == Outcome::Stalled
-            && (!holds(&before.conditions, ConditionType::Stalled)
-                || before.observed_generation != generation)
-        {
+        if newly_stalled(outcome, &before.conditions, before.observed_generation, generation) {
             plan.notes.push(Note { warning: true, reason, message: message.clone() });
         } else if after.latest_revision != before.latest_revision {
             plan.notes.push(Note { warning: false, reason, message });

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::container::{Container, containers};
 use super::dependencies::{grace_period, longer_stops, start_order};
+use super::firelens::{judge_routers, router};
 use super::identifiers::{Identifiers, identifiers};
 use super::kernel::kernel_parameters;
 use super::linux_parameters::init_process;
@@ -37,6 +38,8 @@ pub(super) struct Around<'a> {
     pub(super) fargate: bool,
     /// Whether its images are for Windows.
     pub(super) windows: bool,
+    /// Whether one of its containers routes the logs of others.
+    pub(super) routed: bool,
     /// What stands under `kubernetes`.
     pub(super) kubernetes: &'a Value,
 }
@@ -108,6 +111,8 @@ pub struct TaskDefinition {
     pub kernel_parameters: BTreeMap<String, String>,
     /// What a cluster's mapping table gives names to.
     pub identifiers: Identifiers,
+    /// `tags`, by key.
+    pub tags: BTreeMap<String, String>,
     /// `kubernetes.imagePullPolicy`, where it overrules ECS's way.
     pub image_pull_policy: Option<String>,
 }
@@ -133,8 +138,10 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         mode: network_mode,
         fargate,
         windows: operating_system == Some("windows"),
+        routed: router(spec).is_some(),
         kubernetes: spec.get("kubernetes").unwrap_or(&Value::Null),
     };
+    judge_routers(spec, findings);
     let volumes = volumes(spec, &around, findings);
     let mut containers = containers(spec, &around, &volumes, findings);
     volumes_from(spec, &mut containers, findings);
@@ -192,8 +199,17 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         ipc,
         kernel_parameters,
         identifiers: identifiers(spec, findings),
+        tags: tags(spec),
         image_pull_policy,
     }
+}
+
+/// The tags of a task definition or a service, by key.
+pub(in crate::plan) fn tags(spec: &Value) -> BTreeMap<String, String> {
+    let listed = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
+    listed
+        .filter_map(|tag| Some((text(tag, "key")?, text(tag, "value").unwrap_or_default())))
+        .collect()
 }
 
 fn launch_types(spec: &Value, findings: &mut Findings) -> Vec<String> {
@@ -380,42 +396,5 @@ fn windows_build(edition: &str) -> Option<&'static str> {
         "WINDOWS_SERVER_2022_FULL" | "WINDOWS_SERVER_2022_CORE" => Some("10.0.20348"),
         "WINDOWS_SERVER_2025_FULL" | "WINDOWS_SERVER_2025_CORE" => Some("10.0.26100"),
         _ => None,
-    }
-}
-
-/// The canonical form of a spec: without what says nothing, and without what registers nothing.
-///
-/// A revision is registered when this differs from the newest revision's. It is computed from raw
-/// JSON, never from a typed form, so that a release that knows more members registers none.
-pub fn canonical(spec: &Value, object_name: Option<&str>) -> Value {
-    let mut spec = without_nulls(spec);
-    if let Some(object) = spec.as_object_mut() {
-        object
-            .insert("family".into(), family_of(&Value::Object(object.clone()), object_name).into());
-        if let Some(kubernetes) = object.get_mut("kubernetes").and_then(Value::as_object_mut) {
-            kubernetes.remove("revisionHistoryLimit");
-            if kubernetes.is_empty() {
-                object.remove("kubernetes");
-            }
-        }
-    }
-    spec
-}
-
-/// A copy without nulls at any depth.
-pub fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => Value::Object(
-            object
-                .iter()
-                .filter(|(_, member)| !member.is_null())
-                .map(|(name, member)| (name.clone(), without_nulls(member)))
-                // Sorted, whatever order the map keeps.
-                .collect::<BTreeMap<_, _>>()
-                .into_iter()
-                .collect(),
-        ),
-        Value::Array(list) => Value::Array(list.iter().map(without_nulls).collect()),
-        scalar => scalar.clone(),
     }
 }

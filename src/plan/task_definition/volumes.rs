@@ -40,8 +40,8 @@ pub enum Source {
     Empty,
     /// A path of the node.
     Node(String),
-    /// Something that this version does not mount.
-    Unsupported,
+    /// What is kept outside the task, or comes with a service or a run: a mapping says what it is.
+    Stored,
 }
 
 /// Where a container sees a volume.
@@ -108,7 +108,7 @@ fn source(raw: &Value, path: &str, around: &Around<'_>, findings: &mut Findings)
             let docker = raw.get("dockerVolumeConfiguration").unwrap_or(&Value::Null);
             docker_volume(docker, &at, around, findings)
         }
-        Some(_) => Source::Unsupported,
+        Some(_) => Source::Stored,
     }
 }
 
@@ -134,12 +134,7 @@ fn docker_volume(
     findings: &mut Findings,
 ) -> Source {
     around.allows(path, "an object", findings);
-    let driver = text(docker, "driver");
-    if let Some(driver) = driver.filter(|driver| driver != "local") {
-        let message = format!("`{driver}` is a driver that this version of Linkspan does not have");
-        findings.differs(format!("{path}.driver"), message);
-        return Source::Unsupported;
-    }
+    let is_local = text(docker, "driver").is_none_or(|driver| driver == "local");
     let scope = text(docker, "scope");
     match scope.as_deref() {
         None | Some("task") => {
@@ -148,12 +143,16 @@ fn docker_volume(
                     "has no effect on a volume of scope task, which is made for each task";
                 findings.differs(format!("{path}.autoprovision"), message);
             }
-            if text_map(docker, "driverOpts").is_empty() {
-                findings.differs(path, FRESH);
-                Source::Empty
-            } else {
-                Source::Unsupported
+            if !is_local {
+                return Source::Stored;
             }
+            if !text_map(docker, "driverOpts").is_empty() {
+                let rule = "is a mount by Docker's own means, and a pod has none; name a file system, \
+                            as in efsVolumeConfiguration, or another driver";
+                findings.refuse(format!("{path}.driverOpts"), rule);
+            }
+            findings.differs(path, FRESH);
+            Source::Empty
         }
         Some("shared") => {
             findings.refuse_value(
@@ -162,11 +161,11 @@ fn docker_volume(
                 "a pod has no volume that its node keeps for the tasks after it; use a volume with \
                  host.sourcePath, which is a directory of the node, or a file system",
             );
-            Source::Unsupported
+            Source::Empty
         }
         Some(other) => {
             findings.refuse_value(format!("{path}.scope"), other, "must be task or shared");
-            Source::Unsupported
+            Source::Empty
         }
     }
 }
@@ -201,12 +200,6 @@ pub(super) fn mounts(
             findings.refuse_value(format!("{path}.sourceVolume"), format!("`{name}`"), rule);
             continue;
         };
-        if volume.source == Source::Unsupported {
-            let message =
-                "is not mounted, since this version of Linkspan does not have that volume";
-            findings.differs(path, message);
-            continue;
-        }
         if mounts.iter().any(|earlier| is_same_path(&earlier.path, &inside)) {
             let rule = "is also the path of an earlier mount point; each needs its own";
             findings.refuse_value(format!("{path}.containerPath"), &inside, rule);

@@ -74,6 +74,12 @@ fn yaml_is_read_as_kubectl_reads_it() {
         ("y", json!(true)),
         ("'yes'", json!("yes")),
         ("!!str yes", json!("yes")),
+        ("!Ref yes", json!({"Ref": "yes"})),
+        ("!Sub '${A}'", json!({"Fn::Sub": "${A}"})),
+        (
+            "!Join ['', [!GetAtt A.Arn, b]]",
+            json!({"Fn::Join": ["", [{"Fn::GetAtt": "A.Arn"}, "b"]]}),
+        ),
         ("0755", json!(493)),
         ("0o17", json!(15)),
         ("0x1F", json!(31)),
@@ -112,8 +118,8 @@ fn anchors_aliases_and_merges_are_resolved() {
 fn yaml_that_cannot_be_meant_is_refused() {
     for (text, line, column, message) in [
         ("a: 1\nb: 2\na: 3\n", 3, 1, "stands twice in this object, first in line 1"),
-        ("a: !Ref Image\n", 1, 4, "tag `!Ref`"),
-        ("a: !Sub [x]\n", 1, 4, "tag `!Sub`"),
+        ("a: !Vault Image\n", 1, 4, "tag `!Vault`"),
+        ("a: !Env [x]\n", 1, 4, "tag `!Env`"),
         ("? [a]\n: 1\n", 1, 3, "a member's name must be a text"),
         ("a: *b\n", 1, 4, ""),
         ("a: [1, 2\n", 2, 1, ""),

@@ -76,6 +76,8 @@ struct Open {
     /// How many levels are below it.
     height: usize,
     inside: Inside,
+    /// The function of CloudFormation that is called with it.
+    function: Option<String>,
 }
 
 enum Inside {
@@ -116,8 +118,14 @@ impl Reader {
                     self.set_key(Key { name: text.into_owned(), span, merges });
                     return Ok(());
                 }
-                let data = Data::Scalar(scalar(&text, style, tag.as_ref(), span)?);
-                self.close(Node { span, data }, anchor, Size { values: 1, height: 0 })
+                let function = tag.as_ref().and_then(|tag| function(tag));
+                let data = match &function {
+                    // What a function is called with is a text: a name, or one to fill in.
+                    Some(_) => Data::Scalar(text.as_ref().into()),
+                    None => Data::Scalar(scalar(&text, style, tag.as_ref(), span)?),
+                };
+                let node = called(function, Node { span, data });
+                self.close(node, anchor, Size { values: 1, height: 0 })
             }
             Event::SequenceStart(anchor, tag) => {
                 self.open(anchor, tag.as_ref(), span, Inside::List(Vec::new()))
@@ -128,7 +136,7 @@ impl Reader {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
-                let Open { anchor, span, values_before, height, inside } = open;
+                let Open { anchor, span, values_before, height, inside, function } = open;
                 let data = match inside {
                     Inside::List(elements) => Data::List(elements),
                     Inside::Object { entries, merged, .. } => {
@@ -136,7 +144,9 @@ impl Reader {
                     }
                 };
                 let values = self.values.saturating_sub(values_before);
-                self.close(Node { span, data }, anchor, Size { values: values + 1, height })
+                let height = height + usize::from(function.is_some());
+                let node = called(function, Node { span, data });
+                self.close(node, anchor, Size { values: values + 1, height })
             }
             Event::Alias(id) => {
                 if self.expects_key() {
@@ -174,7 +184,8 @@ impl Reader {
         inside: Inside,
     ) -> Result<(), Fault> {
         let span = Span { start: span.start, end: span.start + 1 };
-        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
+        let function = tag.and_then(|tag| function(tag));
+        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && function.is_none()) {
             return Err(foreign(tag, span));
         }
         if self.expects_key() {
@@ -184,7 +195,7 @@ impl Reader {
             return Err(too_deep(span));
         }
         let values_before = self.values;
-        self.open.push(Open { anchor, span, values_before, height: 0, inside });
+        self.open.push(Open { anchor, span, values_before, height: 0, inside, function });
         Ok(())
     }
 
@@ -240,6 +251,40 @@ fn with_merged(mut entries: Vec<Entry>, merged: Vec<Node>) -> Result<Vec<Entry>,
         }
     }
     Ok(entries)
+}
+
+/// The functions of CloudFormation that have a short form, which is a tag.
+const FUNCTIONS: [&str; 16] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Condition",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Not",
+    "Or",
+    "Ref",
+    "Select",
+    "Sub",
+];
+
+/// The function of CloudFormation that a tag stands for: `!Sub` for `Fn::Sub`.
+fn function(tag: &Tag) -> Option<String> {
+    let name = FUNCTIONS.into_iter().find(|name| tag.handle == "!" && tag.suffix == *name)?;
+    let is_plain = matches!(name, "Ref" | "Condition");
+    Some(if is_plain { name.to_owned() } else { format!("Fn::{name}") })
+}
+
+/// The call of a function with a value, in the long form.
+fn called(function: Option<String>, value: Node) -> Node {
+    let Some(name) = function else { return value };
+    let span = value.span;
+    Node { span, data: Data::Object(vec![Entry { name, name_span: span, value }]) }
 }
 
 fn foreign(tag: &Tag, span: Span) -> Fault {

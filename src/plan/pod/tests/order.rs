@@ -165,7 +165,7 @@ fn restarts_of_what_starts_first_are_those_of_its_kind() {
 
 /// Worked example: A 60 depends on B 45.
 #[test]
-fn the_time_to_stop_goes_along_the_dependencies() {
+fn example_30_the_time_to_stop_goes_along_the_dependencies() {
     let timed = |waits: &[(&str, &str)], a: Value, b: Value| {
         let mut spec = waiting(&[("a", true, waits), ("b", true, &[])]);
         spec["containerDefinitions"][0]["stopTimeout"] = a;

@@ -123,7 +123,7 @@ fn fargate_has_no_directories_of_the_node() {
 
 /// Worked example: 20 GiB when nothing is said, 21 to 200 otherwise.
 #[test]
-fn fargate_has_its_disk_and_no_other() {
+fn example_16_fargate_has_its_disk_and_no_other() {
     let sized = |size: Value| {
         let mut spec = one_on_fargate(&json!({}));
         spec["ephemeralStorage"] = size;
