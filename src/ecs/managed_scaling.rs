@@ -191,7 +191,8 @@ pub fn decide(settings: &Settings, group: &Group, state: &State, now: Timestamp)
     if wanted > group.instances || bounded > group.size {
         grow(settings, group, bounded, now, &mut decision);
     } else if wanted < group.instances {
-        shrink(group, bounded, now, &mut decision);
+        // A most that is below what there is is no reason to end what is needed.
+        shrink(group, wanted.max(group.least), now, &mut decision);
     }
     decision
 }

@@ -25,6 +25,7 @@ pub mod finding;
 pub mod judge;
 pub mod mapping;
 mod not_implemented;
+pub mod placement;
 pub mod pod;
 mod route;
 pub mod service;

@@ -134,10 +134,54 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
+impl Expression {
+    /// At least one of two or more; those of a part that is such itself become its own.
+    pub(super) fn any(parts: Vec<Self>) -> Self {
+        let parts = parts.into_iter().flat_map(|part| match part {
+            Self::Any(inner) => inner,
+            other => vec![other],
+        });
+        Self::Any(parts.collect())
+    }
+
+    /// All of two or more; those of a part that is such itself become its own.
+    pub(super) fn all(parts: Vec<Self>) -> Self {
+        let parts = parts.into_iter().flat_map(|part| match part {
+            Self::All(inner) => inner,
+            other => vec![other],
+        });
+        Self::All(parts.collect())
+    }
+}
+
 impl Query {
     /// The expression as a tree.
     pub fn expression(&self) -> &Expression {
         &self.expression
+    }
+
+    /// All of several expressions at once; none of none.
+    pub fn all(mut expressions: Vec<Expression>) -> Option<Self> {
+        let expression = match expressions.len() {
+            0 | 1 => expressions.pop()?,
+            _ => Expression::all(expressions),
+        };
+        Some(Self { expression })
+    }
+
+    /// The same expression with each question replaced.
+    #[must_use]
+    pub fn map_terms(&self, replace: &dyn Fn(&Term) -> Expression) -> Self {
+        fn map(expression: &Expression, replace: &dyn Fn(&Term) -> Expression) -> Expression {
+            let each = |all: &[Expression]| all.iter().map(|one| map(one, replace)).collect();
+            match expression {
+                Expression::Any(all) => Expression::any(each(all)),
+                Expression::All(all) => Expression::all(each(all)),
+                Expression::Not(one) => Expression::Not(Box::new(map(one, replace))),
+                Expression::Term(term) => replace(term),
+            }
+        }
+        Self { expression: map(&self.expression, replace) }
     }
 
     /// Every question that is asked, in order.

@@ -23,7 +23,9 @@ mod error;
 mod evaluate;
 mod near_miss;
 mod number;
+mod operator;
 mod parse;
+mod pattern;
 mod print;
 mod scan;
 #[cfg(test)]

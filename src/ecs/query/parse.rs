@@ -12,19 +12,17 @@
 //! Spaces may stand between any two words. A `!` that is followed by `=`, `~`, `in` or `exists` is
 //! an operator where an operator is due, and a negation where a term is due.
 
+use super::ast::{Expression, Pattern, Query, Subject, Term, Test, Value};
+use super::error::QueryError;
+use super::operator::{self, Operator};
+use super::pattern::compile;
+use super::{DEEPEST, LONGEST, near_miss, scan};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use regex::{Regex, RegexBuilder};
-
-use super::ast::{Expression, Order, Pattern, Query, Subject, Term, Test, Value};
-use super::error::QueryError;
-use super::{DEEPEST, LONGEST, near_miss, scan};
 
 /// The longest name of an attribute, in characters.
 const LONGEST_NAME: usize = 128;
-/// The most memory for one compiled pattern, in bytes: `[a-z]{1000}` needs about a tenth of it.
-const PATTERN_SIZE: usize = 1 << 20;
 
 const TERM: &str = "a question such as `attribute:ecs.instance-type == m5.large`";
 
@@ -59,20 +57,6 @@ impl std::str::FromStr for Query {
     fn from_str(text: &str) -> Result<Self, QueryError> {
         Self::parse(text)
     }
-}
-
-/// The operators by what they stand for; those with an argument take it afterwards.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Exists,
-    NotExists,
-    Equals,
-    NotEquals,
-    Compares(Order),
-    In,
-    NotIn,
-    Matches,
-    NotMatches,
 }
 
 struct Reader<'a> {
@@ -112,15 +96,14 @@ impl<'a> Reader<'a> {
     }
 
     fn any(&mut self) -> Result<Expression, QueryError> {
-        self.joined("or", "||", Self::all, Expression::Any)
+        self.joined("or", "||", Self::all, Expression::any)
     }
 
     fn all(&mut self) -> Result<Expression, QueryError> {
-        self.joined("and", "&&", Self::unary, Expression::All)
+        self.joined("and", "&&", Self::unary, Expression::all)
     }
 
-    /// One or more, joined by a word or a symbol. A group in parentheses that is joined in the same
-    /// way becomes part of the whole: `a or (b or c)` is `a or b or c`.
+    /// One or more, joined by a word or a symbol: `a or (b or c)` is `a or b or c`.
     fn joined(
         &mut self,
         word: &str,
@@ -142,17 +125,7 @@ impl<'a> Reader<'a> {
         {
             return Ok(only);
         }
-        let same = std::mem::discriminant(&join(Vec::new()));
-        let parts = all.into_iter().flat_map(|part| {
-            if std::mem::discriminant(&part) != same {
-                return vec![part];
-            }
-            match part {
-                Expression::Any(parts) | Expression::All(parts) => parts,
-                other => vec![other],
-            }
-        });
-        Ok(join(parts.collect()))
+        Ok(join(all))
     }
 
     fn unary(&mut self) -> Result<Expression, QueryError> {
@@ -237,27 +210,13 @@ impl<'a> Reader<'a> {
     fn operator(&mut self, subject: &Subject) -> Result<Operator, QueryError> {
         self.skip_spaces();
         let written = scan::operator(self.rest());
-        let operator = match written {
-            "exists" => Operator::Exists,
-            "not_exists" | "!exists" => Operator::NotExists,
-            "==" | "equals" => Operator::Equals,
-            "!=" | "not_equals" => Operator::NotEquals,
-            ">" | "greater_than" => Operator::Compares(Order::Greater),
-            ">=" | "greater_than_equal" => Operator::Compares(Order::GreaterOrEqual),
-            "<" | "less_than" => Operator::Compares(Order::Less),
-            "<=" | "less_than_equal" => Operator::Compares(Order::LessOrEqual),
-            "in" => Operator::In,
-            "not_in" | "!in" => Operator::NotIn,
-            "=~" | "matches" => Operator::Matches,
-            "!~" | "not_matches" => Operator::NotMatches,
-            _ => {
-                let meant = near_miss::operator(written).filter(|meant| allows(subject, meant));
-                let expected = format!("an operator: {}", operators(subject));
-                return Err(self.expected(&expected, meant.map(ToOwned::to_owned)));
-            }
+        let Some((operator, symbol)) = Operator::read(written) else {
+            let meant = near_miss::operator(written).filter(|meant| operator::has(subject, meant));
+            let expected = format!("an operator: {}", operator::list(subject));
+            return Err(self.expected(&expected, meant.map(ToOwned::to_owned)));
         };
-        if !allows(subject, symbol_of(operator)) {
-            let expected = format!("an operator that {subject} has: {}", operators(subject));
+        if !operator::has(subject, symbol) {
+            let expected = format!("an operator that {subject} has: {}", operator::list(subject));
             return Err(self.expected(&expected, None));
         }
         self.take(written.len());
@@ -407,47 +366,6 @@ fn brief(text: &str) -> String {
     }
 }
 
-fn symbol_of(operator: Operator) -> &'static str {
-    match operator {
-        Operator::Exists => "exists",
-        Operator::NotExists => "not_exists",
-        Operator::Equals => "==",
-        Operator::NotEquals => "!=",
-        Operator::Compares(Order::Greater) => ">",
-        Operator::Compares(Order::GreaterOrEqual) => ">=",
-        Operator::Compares(Order::Less) => "<",
-        Operator::Compares(Order::LessOrEqual) => "<=",
-        Operator::In => "in",
-        Operator::NotIn => "not_in",
-        Operator::Matches => "=~",
-        Operator::NotMatches => "!~",
-    }
-}
-
-/// The operators that a subject has.
-fn operators_of(subject: &Subject) -> &'static [&'static str] {
-    match subject {
-        Subject::Attribute(_) => {
-            &["==", "!=", "in", "not_in", "=~", "!~", "exists", "not_exists", ">", ">=", "<", "<="]
-        }
-        Subject::TaskGroup => &["==", "!=", "in", "not_in", "=~", "!~", "exists", "not_exists"],
-        Subject::AgentConnected | Subject::Ec2InstanceId => {
-            &["==", "!=", "in", "not_in", "=~", "!~"]
-        }
-        Subject::AgentVersion | Subject::RegisteredAt | Subject::RunningTasksCount => {
-            &["==", "!=", ">", ">=", "<", "<="]
-        }
-    }
-}
-
-fn allows(subject: &Subject, symbol: &str) -> bool {
-    operators_of(subject).contains(&symbol)
-}
-
-fn operators(subject: &Subject) -> String {
-    operators_of(subject).iter().map(|symbol| format!("`{symbol}`")).collect::<Vec<_>>().join(" ")
-}
-
 /// A version of one to three numbers, which may be followed by a pre-release: `1.14` is `1.14.0`.
 fn version(text: &str) -> Option<semver::Version> {
     if let Ok(version) = semver::Version::parse(text) {
@@ -475,61 +393,4 @@ fn time(text: &str) -> Option<Timestamp> {
         text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())
     };
     TimeZone::UTC.to_timestamp(civil).ok()
-}
-
-/// Compiles a pattern so that it matches whole texts only.
-fn compile(written: &str) -> Result<Pattern, String> {
-    let build = |pattern: &str| -> Result<Regex, regex::Error> {
-        RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE).build()
-    };
-    if is_possessive(written) {
-        return Err("without possessive quantifiers such as `*+`".to_owned());
-    }
-    // On its own first, so that `a)|(b` is not made whole by what is put around it.
-    build(written).map_err(|error| why(written, &error))?;
-    let whole = build(&format!(r"\A(?:{written})\z")).map_err(|error| why(written, &error))?;
-    Ok(Pattern { written: written.to_owned(), whole })
-}
-
-fn why(written: &str, error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "of a size that can be matched quickly".to_owned(),
-        _ if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| written.contains(look)) => {
-            "without look-ahead and look-behind".to_owned()
-        }
-        _ if has_back_reference(written) => "without references back to a group".to_owned(),
-        other => {
-            // The last line of the message has the reason; the others draw the place.
-            let message = other.to_string();
-            let reason = message.lines().last().unwrap_or_default();
-            format!("but {}", reason.trim_start_matches("error: "))
-        }
-    }
-}
-
-/// Whether `*+`, `++`, `?+` or `}+` stands outside of a class.
-fn is_possessive(written: &str) -> bool {
-    let (mut escaped, mut classes, mut after_quantifier) = (false, 0_usize, false);
-    for character in written.chars() {
-        let was_quantifier = std::mem::take(&mut after_quantifier);
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '[' => classes += 1,
-            ']' => classes = classes.saturating_sub(1),
-            '+' if was_quantifier && classes == 0 => return true,
-            '*' | '+' | '?' | '}' if classes == 0 => after_quantifier = true,
-            _ => {}
-        }
-    }
-    false
-}
-
-fn has_back_reference(written: &str) -> bool {
-    let mut escaped = false;
-    written.chars().any(|character| {
-        let was_escaped = std::mem::take(&mut escaped);
-        escaped = character == '\\' && !was_escaped;
-        was_escaped && (character.is_ascii_digit() || character == 'k')
-    })
 }
