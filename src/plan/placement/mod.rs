@@ -8,8 +8,10 @@
 pub mod affinity;
 pub mod attributes;
 mod disjunction;
+pub mod explain;
 pub mod groups;
 pub mod node_labels;
+pub mod resources;
 pub mod strategies;
 
 /// Start of the labels that Linkspan writes on nodes.
