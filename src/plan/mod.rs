@@ -18,6 +18,7 @@
 //! 7. **Quiet.** `lastTransitionTime` moves only when `status` moves; an equal status is not written.
 //! 8. **Awake.** Where time alone can change the answer, `wake_at` says when.
 
+pub mod capacity_provider;
 pub mod cluster;
 pub mod conditions;
 pub mod diff;

@@ -47,8 +47,10 @@ pub fn label_key(query: &Query) -> String {
     format!("{NODE_LABEL_PREFIX}{}", hash.get(..LENGTH).unwrap_or(&hash))
 }
 
-/// Says all expressions together, each with the path of where it stands.
+/// Says all expressions together, each with the path of where it stands. `nodes` are terms of which
+/// one must hold as well, such as those of a capacity provider; without any, all nodes will do.
 pub fn affinity(
+    nodes: &[corev1::NodeSelectorTerm],
     expressions: &[(String, Query)],
     may: NodeLabels,
     findings: &mut Findings,
@@ -73,7 +75,10 @@ pub fn affinity(
             all.push(said);
         }
     }
-    let cases = together(&mut all, may, expressions, findings);
+    let given = nodes.iter().map(|term| term.match_expressions.clone().unwrap_or_default());
+    let given: Cases = given.filter(|case| !case.is_empty()).collect();
+    let given = if given.is_empty() { vec![Vec::new()] } else { given };
+    let cases = together(&given, &mut all, may, expressions, findings);
     affinity.node_labels = all
         .iter()
         .filter(|said| said.by_label)
@@ -131,13 +136,15 @@ fn say(path: &str, query: Query, may: NodeLabels, findings: &mut Findings) -> Op
 
 /// All expressions at once. Where that makes too many terms, the longest is said by a label.
 fn together(
+    given: &Cases,
     all: &mut [Said],
     may: NodeLabels,
     expressions: &[(String, Query)],
     findings: &mut Findings,
 ) -> Cases {
     loop {
-        let cases = all.iter().map(|said| said.cases.clone()).collect();
+        let each = std::iter::once(given).chain(all.iter().map(|said| &said.cases));
+        let cases = each.cloned().collect();
         if let Some(cases) = disjunction::every(cases) {
             return cases;
         }

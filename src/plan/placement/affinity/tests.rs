@@ -23,7 +23,7 @@ use crate::plan::finding::Level;
 fn said(expression: &str, may: NodeLabels) -> (Affinity, Vec<(Level, String)>) {
     let query = Query::parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
     let mut findings = Findings::default();
-    let affinity = affinity(&[("here".to_owned(), query)], may, &mut findings);
+    let affinity = affinity(&[], &[("here".to_owned(), query)], may, &mut findings);
     let told = findings.0.into_iter().map(|f| (f.level, f.to_string()));
     (affinity, told.collect())
 }
@@ -204,11 +204,38 @@ fn too_many_terms_become_a_label() {
     let query = |text: &str| ("here".to_owned(), Query::parse(text).unwrap());
     let mut findings = Findings::default();
     let all = [query(&three), query(&either("d")), query("attribute:e.x/k == v")];
-    let affinity = super::affinity(&all, NodeLabels::Written, &mut findings);
+    let affinity = super::affinity(&[], &all, NodeLabels::Written, &mut findings);
     assert_eq!((affinity.node_terms.len(), affinity.node_labels.len()), (4, 1));
     assert!(findings.0.is_empty());
-    super::affinity(&all, NodeLabels::Denied, &mut findings);
+    super::affinity(&[], &all, NodeLabels::Denied, &mut findings);
     assert!(findings.any_refused());
+}
+
+#[test]
+fn the_nodes_of_a_provider_are_chosen_from() {
+    let provider = |count: usize| -> Vec<corev1::NodeSelectorTerm> {
+        let values = |at: usize| vec![format!("pool{at}")];
+        let all = (0..count).map(|at| vec![requirement("pool", "In", values(at))]);
+        terms(all.collect())
+    };
+    let query = |text: &str| ("here".to_owned(), Query::parse(text).unwrap());
+    let mut findings = Findings::default();
+    let alone = super::affinity(&provider(2), &[], NodeLabels::Denied, &mut findings);
+    assert_eq!(short(&alone.node_terms), [["pool In pool0"], ["pool In pool1"]]);
+    let both = super::affinity(
+        &provider(2),
+        &[query("attribute:a.b/c == d")],
+        NodeLabels::Denied,
+        &mut findings,
+    );
+    assert_eq!(
+        short(&both.node_terms),
+        [["pool In pool0", "a.b/c In d"], ["pool In pool1", "a.b/c In d"]]
+    );
+    let many = [query("attribute:stack == d")];
+    let labelled = super::affinity(&provider(33), &many, NodeLabels::Written, &mut findings);
+    assert_eq!((labelled.node_terms.len(), labelled.node_labels.len()), (33, 1));
+    assert!(findings.0.is_empty());
 }
 
 // ---- the property ---------------------------------------------------------------------------
@@ -337,7 +364,7 @@ fn affinity_chooses_the_very_nodes_that_the_expression_chooses() {
             let queries: Vec<_> =
                 texts.iter().map(|text| ("p".to_owned(), Query::parse(text).unwrap())).collect();
             let mut findings = Findings::default();
-            let affinity = super::affinity(&queries, NodeLabels::Written, &mut findings);
+            let affinity = super::affinity(&[], &queries, NodeLabels::Written, &mut findings);
             prop_assert!(findings.0.is_empty(), "{:?}", findings);
             prop_assert!(affinity.node_terms.len() <= disjunction::MOST_TERMS);
             by_label.set(by_label.get() + usize::from(!affinity.node_labels.is_empty()));
