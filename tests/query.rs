@@ -445,7 +445,7 @@ const NODES_EACH: usize = 40;
 #[test]
 fn two_evaluators_agree_and_what_is_printed_reads_the_same() {
     let (pairs, hold) = (Cell::new(0_u64), Cell::new(0_u64));
-    let config = Config { cases: 4_000, ..Config::default() };
+    let config = Config { cases: 4_000, failure_persistence: None, ..Config::default() };
     let cases = (expression(), vec(any::<u8>(), 1..8), vec(node(), NODES_EACH));
     let outcome = TestRunner::new(config).run(&cases, |(words, ways, nodes)| {
         let text = text(&words, &ways);

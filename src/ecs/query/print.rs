@@ -1,4 +1,7 @@
 //! How is a placement expression written? In one way only, which reads as the same expression.
+//!
+//! It may be longer than what was read (`2018-06-18` is written with its hour), so that an expression
+//! near to the limit of length may be written in more characters than are read.
 
 use std::fmt;
 

@@ -143,9 +143,13 @@ pub(super) fn source(name: &str) -> Source {
     })
 }
 
-/// The label to spread over for an attribute: the first that may hold it.
+/// The label to spread over for an attribute: the first that may hold it; of ECS's systems the one
+/// that every node has.
 pub(super) fn topology_key(name: &str) -> Option<String> {
     match source(name) {
+        Source::Labels(labels) if name == "ecs.os-family" => {
+            labels.into_iter().next_back().map(|l| l.key)
+        }
         Source::Labels(labels) => labels.into_iter().next().map(|label| label.key),
         Source::Everywhere | Source::NoLabel => None,
     }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1 as corev1;
 
+use super::attributes;
 use super::resources::Amounts;
 use crate::ecs::query::{Instance, Query, evaluate};
 
@@ -121,11 +122,15 @@ impl fmt::Display for Explanation {
 /// Asks all nodes everything.
 pub fn explain(needs: &Needs, nodes: &[Candidate]) -> Explanation {
     let mut explanation = Explanation { nodes: nodes.len(), ..Explanation::default() };
+    let mut needs = needs.clone();
+    for (_, query) in &mut needs.expressions {
+        *query = attributes::canonical(query);
+    }
     // In the order of what was asked, then of the words.
     let mut counts: BTreeMap<(usize, String), (usize, String)> = BTreeMap::new();
     let mut closest: Option<(Distance, &Candidate, Vec<Failure>)> = None;
     for node in nodes {
-        let failures = failures(needs, node);
+        let failures = failures(&needs, node);
         let Some(first) = failures.first() else {
             explanation.fitting.push(node.name.clone());
             continue;
@@ -172,7 +177,7 @@ fn failures(needs: &Needs, node: &Candidate) -> Vec<Failure> {
         failures.push(Failure::Provider(provider.clone()));
     }
     for (at, (written, query)) in needs.expressions.iter().enumerate() {
-        if !evaluate(&super::attributes::canonical(query), &node.instance) {
+        if !evaluate(query, &node.instance) {
             failures.push(Failure::Expression(at, written.clone()));
         }
     }

@@ -358,41 +358,44 @@ fn node() -> impl Strategy<Value = corev1::Node> {
 fn affinity_chooses_the_very_nodes_that_the_expression_chooses() {
     let (pairs, by_label, chosen) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let cases = (vec(expression(), 1..3), vec(node(), 12));
-    let outcome = TestRunner::new(Config { cases: 3_000, ..Config::default() }).run(
-        &cases,
-        |(texts, nodes)| {
-            let queries: Vec<_> =
-                texts.iter().map(|text| ("p".to_owned(), Query::parse(text).unwrap())).collect();
-            let mut findings = Findings::default();
-            let affinity = super::affinity(&[], &queries, NodeLabels::Written, &mut findings);
-            prop_assert!(findings.0.is_empty(), "{:?}", findings);
-            prop_assert!(affinity.node_terms.len() <= disjunction::MOST_TERMS);
-            by_label.set(by_label.get() + usize::from(!affinity.node_labels.is_empty()));
-            for node in &nodes {
-                let instance = attributes::instance(node, []);
-                let expected = queries
+    let outcome =
+        TestRunner::new(Config { cases: 3_000, failure_persistence: None, ..Config::default() })
+            .run(&cases, |(texts, nodes)| {
+                let queries: Vec<_> = texts
                     .iter()
-                    .all(|(_, query)| evaluate(&attributes::canonical(query), &instance));
-                let mut labels = node.metadata.labels.clone().unwrap();
-                let seen = Seen { name: "n", labels: &labels, instance: &instance };
-                let change =
-                    changes([seen], &affinity.node_labels).nodes.remove("n").unwrap_or_default();
-                prop_assert!(change.remove.is_empty());
-                labels.extend(change.add.into_iter().map(|key| (key, "true".to_owned())));
-                prop_assert_eq!(
-                    scheduler_chooses(&affinity.node_terms, &labels),
-                    expected,
-                    "{:?} on {:?} by {:?}",
-                    texts,
-                    labels,
-                    short(&affinity.node_terms)
-                );
-                pairs.set(pairs.get() + 1);
-                chosen.set(chosen.get() + usize::from(expected));
-            }
-            Ok(())
-        },
-    );
+                    .map(|text| ("p".to_owned(), Query::parse(text).unwrap()))
+                    .collect();
+                let mut findings = Findings::default();
+                let affinity = super::affinity(&[], &queries, NodeLabels::Written, &mut findings);
+                prop_assert!(findings.0.is_empty(), "{:?}", findings);
+                prop_assert!(affinity.node_terms.len() <= disjunction::MOST_TERMS);
+                by_label.set(by_label.get() + usize::from(!affinity.node_labels.is_empty()));
+                for node in &nodes {
+                    let instance = attributes::instance(node, []);
+                    let expected = queries
+                        .iter()
+                        .all(|(_, query)| evaluate(&attributes::canonical(query), &instance));
+                    let mut labels = node.metadata.labels.clone().unwrap();
+                    let seen = Seen { name: "n", labels: &labels, instance: &instance };
+                    let change = changes([seen], &affinity.node_labels)
+                        .nodes
+                        .remove("n")
+                        .unwrap_or_default();
+                    prop_assert!(change.remove.is_empty());
+                    labels.extend(change.add.into_iter().map(|key| (key, "true".to_owned())));
+                    prop_assert_eq!(
+                        scheduler_chooses(&affinity.node_terms, &labels),
+                        expected,
+                        "{:?} on {:?} by {:?}",
+                        texts,
+                        labels,
+                        short(&affinity.node_terms)
+                    );
+                    pairs.set(pairs.get() + 1);
+                    chosen.set(chosen.get() + usize::from(expected));
+                }
+                Ok(())
+            });
     if let Err(error) = outcome {
         panic!("{error}");
     }
