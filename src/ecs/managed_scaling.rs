@@ -221,10 +221,10 @@ fn grow(settings: &Settings, group: &Group, bounded: u32, now: Timestamp, decisi
 fn shrink(group: &Group, bounded: u32, now: Timestamp, decision: &mut Decision) {
     let since = decision.state.below_target_since.as_ref().map_or(now, |since| since.0);
     let due = since.checked_add(BELOW_TARGET).unwrap_or(Timestamp::MAX);
-    // No more than half at once, and never one that runs a task.
+    // No more than half at once. What runs is needed, and what is needed is wanted, so that no
+    // instance that runs a task has to leave.
     let at_once = (group.instances / 2).max(1);
-    let leaving = at_once.min(group.empty);
-    let smallest = bounded.max(group.instances.saturating_sub(leaving));
+    let smallest = bounded.max(group.instances.saturating_sub(at_once));
     decision.step = if bounded >= group.instances {
         Step::Stay(Why::AtLeast)
     } else if now < due {
