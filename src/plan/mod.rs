@@ -18,6 +18,7 @@
 //! 7. **Quiet.** `lastTransitionTime` moves only when `status` moves; an equal status is not written.
 //! 8. **Awake.** Where time alone can change the answer, `wake_at` says when.
 
+pub mod capacity_provider;
 pub mod cluster;
 pub mod conditions;
 pub mod diff;
@@ -25,6 +26,7 @@ pub mod finding;
 pub mod judge;
 pub mod mapping;
 mod not_implemented;
+pub mod placement;
 pub mod pod;
 mod route;
 pub mod scaling;

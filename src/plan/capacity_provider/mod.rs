@@ -1,0 +1,95 @@
+//! What is a capacity provider, which nodes are its own, and how full are they?
+//!
+//! Reads a CapacityProvider's spec in each of its four forms, says how its nodes are told from
+//! others and what its tasks tolerate, and sums up what is seen of the nodes. It decides no sizes:
+//! that is [`crate::ecs::managed_scaling`]'s business.
+
+mod kubernetes;
+mod nodes;
+mod read;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+pub use nodes::{POOL_LABELS, Selection};
+pub use read::{name_of, read};
+pub use seen::{Condition, Seen, condition, see};
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as corev1;
+
+use crate::ecs::managed_scaling::Settings;
+
+/// A capacity provider, as its spec has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CapacityProvider {
+    /// Its ECS name.
+    pub name: String,
+    /// What it is.
+    pub form: Form,
+    /// How its nodes are told from others.
+    pub nodes: Selection,
+    /// What its tasks tolerate.
+    pub tolerations: Vec<corev1::Toleration>,
+    /// Whether its nodes may be taken away at any time.
+    pub is_spot: bool,
+    /// How its group is sized, where that is ECS's business.
+    pub scaling: Option<Settings>,
+    /// The bounds of its group.
+    pub size: Size,
+    /// `managedTerminationProtection`: whether nodes that run tasks are kept.
+    pub protects: bool,
+    /// `managedDraining`: whether tasks are moved away before a node ends.
+    pub drains: bool,
+    /// The object whose scale is the group's size.
+    pub scale_target: Option<ScaleTarget>,
+    /// The namespaces that may use it; none means all.
+    pub allowed_namespaces: Option<Vec<String>>,
+}
+
+/// The four forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `managedNodeGroup`, as in EKS's CreateNodegroup.
+    ManagedNodeGroup,
+    /// `autoScalingGroupProvider`
+    AutoScalingGroup,
+    /// `managedInstancesProvider`
+    ManagedInstances,
+    /// `fargateProfile`, as in EKS's CreateFargateProfile, with its selectors.
+    FargateProfile(Vec<FargateSelector>),
+}
+
+/// Which Services run on Fargate without asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FargateSelector {
+    /// Their namespace; `*` and `?` stand for any characters and for one.
+    pub namespace: String,
+    /// The labels that they have, all of them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// `scalingConfig`, in nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// `minSize`
+    pub least: u32,
+    /// `desiredSize`
+    pub desired: Option<u32>,
+    /// `maxSize`
+    pub most: Option<u32>,
+}
+
+/// An object with a scale subresource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleTarget {
+    /// Group and version.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace; none for a kind without.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}

@@ -1,0 +1,99 @@
+//! Which nodes have to carry which labels, for expressions that no pod template can say?
+//!
+//! A label is there while an expression needs it and chooses the node. It says only what is to be
+//! written now; it never touches a label that Linkspan does not own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{NODE_LABEL_PREFIX, attributes};
+use crate::ecs::query::{Instance, Query, evaluate};
+
+/// The most expressions that are kept on nodes at once.
+pub const MOST_LABELS: usize = 64;
+
+/// The labels of a node that are not as they should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// To be set, to `true`.
+    pub add: BTreeSet<String>,
+    /// To be taken away.
+    pub remove: BTreeSet<String>,
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// By the name of the node; nodes without a change are left out.
+    pub nodes: BTreeMap<String, Change>,
+    /// The labels of expressions beyond the bound, which no node gets: pods that ask for them wait.
+    pub beyond: BTreeSet<String>,
+}
+
+/// A node: its name, the labels that it has, and what expressions can ask of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// What expressions can ask of it.
+    pub instance: &'a Instance,
+}
+
+/// What is to be written on nodes so that they carry the labels of all expressions in use, which are
+/// given by those labels. Beyond the bound, labels that are on a node already come first, so that
+/// one expression too many takes nothing from those that work.
+pub fn changes<'a>(
+    nodes: impl IntoIterator<Item = Seen<'a>>,
+    in_use: &BTreeMap<String, Query>,
+) -> Changes {
+    let nodes: Vec<Seen<'_>> = nodes.into_iter().collect();
+    let is_ours = |key: &&String| is_label(key);
+    let carried: BTreeSet<&String> =
+        nodes.iter().flat_map(|node| node.labels.keys()).filter(is_ours).collect();
+    let mut keys: Vec<&String> = in_use.keys().collect();
+    keys.sort_by_key(|key| (!carried.contains(key), *key));
+    let kept: BTreeSet<&String> = keys.iter().copied().take(MOST_LABELS).collect();
+    let queries: BTreeMap<&String, Query> = in_use
+        .iter()
+        .filter(|(key, _)| kept.contains(key))
+        .map(|(key, query)| (key, attributes::canonical(query)))
+        .collect();
+    let mut changes = Changes {
+        beyond: keys.into_iter().skip(MOST_LABELS).cloned().collect(),
+        ..Changes::default()
+    };
+    for node in nodes {
+        let wanted: BTreeSet<&String> = queries
+            .iter()
+            .filter(|(_, query)| evaluate(query, node.instance))
+            .map(|(key, _)| *key)
+            .collect();
+        let has = |key: &String| node.labels.get(key).is_some_and(|value| value == "true");
+        let change = Change {
+            add: wanted.iter().copied().filter(|key| !has(key)).cloned().collect(),
+            remove: node
+                .labels
+                .keys()
+                .filter(is_ours)
+                .filter(|k| !wanted.contains(k))
+                .cloned()
+                .collect(),
+        };
+        if change != Change::default() {
+            changes.nodes.insert(node.name.to_owned(), change);
+        }
+    }
+    changes
+}
+
+/// Whether a label stands for an expression: sixteen hexadecimal digits behind the prefix. The other
+/// labels under that prefix mean something else.
+fn is_label(key: &str) -> bool {
+    key.strip_prefix(NODE_LABEL_PREFIX).is_some_and(|hash| {
+        hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+}
+
+#[cfg(test)]
+mod tests;
