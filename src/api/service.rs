@@ -100,6 +100,10 @@ pub struct ServiceStatus {
     /// The deployments, newest first: at most ten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deployments: Vec<Deployment>,
+    /// What of the tasks' pods has changed and waits for the next deployment, a line for each place: at
+    /// most 20. Another value of the annotation `ecs.linkspan.dev/force-new-deployment` starts one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_template_changes: Vec<String>,
     /// What happened, in ECS's words, newest first: at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ServiceEvent>,

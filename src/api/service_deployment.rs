@@ -55,6 +55,11 @@ pub struct ServiceDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::opaque")]
     pub mapping: Option<Value>,
+    /// The capacity that was chosen for its tasks: the strategy, and the specs of its
+    /// CapacityProviders as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::opaque")]
+    pub capacity: Option<Value>,
     /// What the cluster could do then.
     pub features: Features,
     /// Seconds that a task must be ready before it counts as healthy (40 without any health check).
@@ -86,8 +91,9 @@ pub enum Cause {
     ServiceUpdated,
     /// `forceNewDeployment`, or its annotation.
     ForceNewDeployment,
-    /// The Cluster's tables give other names, and the deployment before was not completed.
-    MappingChanged,
+    /// Something changed that waits for the next deployment (the Cluster's tables, placement, a
+    /// CapacityProvider), and the deployment before was not completed.
+    HeldInputsChanged,
     /// The record was lost and was rebuilt from its workload.
     Restored,
 }

@@ -5,15 +5,19 @@
 
 use serde_json::{Value, json};
 
+use super::capacity_provider::{self, Objects};
 use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};
 use super::finding::{Findings, in_one_line};
-use super::judge::judge;
+use super::judge::{is_empty, judge};
 use super::mapping::{Tables, name_of, owner_of_cluster};
 use super::{Moment, Note, Plan, Write};
 use crate::api::{PlainStatus, Reason};
 use crate::ecs::members::Input;
 use crate::ecs::reference::is_name;
 use crate::world::{ObjectKey, World};
+
+/// The strategy of services that ask for no capacity.
+pub(super) const DEFAULT_STRATEGY: &str = "defaultCapacityProviderStrategy";
 
 /// What is found in a Cluster's spec.
 pub fn findings(spec: &Value, name: &str) -> Findings {
@@ -23,6 +27,14 @@ pub fn findings(spec: &Value, name: &str) -> Findings {
         findings.refuse_value("clusterName", name, "must be 1 to 255 letters, digits, - and _");
     }
     Tables::read(spec, &mut findings);
+    if let Some(strategy) = spec.get(DEFAULT_STRATEGY).filter(|strategy| !is_empty(strategy)) {
+        capacity_provider::judge_strategy(
+            strategy,
+            DEFAULT_STRATEGY,
+            &Objects::new(),
+            &mut findings,
+        );
+    }
     findings
 }
 

@@ -34,6 +34,7 @@ mod malformed;
 mod operator;
 mod parity;
 mod percents;
+mod placing;
 mod pods;
 mod quiet;
 mod references;

@@ -6,6 +6,10 @@ use super::row::Shape::{Boolean, Integer, Object, Objects, String, Strings};
 use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, Verdict, row};
 
+/// Which providers a cluster may use.
+const ANY_PROVIDER: Verdict =
+    Approximated("services may use every CapacityProvider that allows their namespace");
+
 /// Metrics of containers.
 const INSIGHTS: Verdict = Approximated("metrics are those that the cluster gathers");
 
@@ -112,32 +116,32 @@ pub(super) const CLUSTER: &[Member] = &[
     row(
         "capacityProviders",
         Strings,
-        NotYet,
+        ANY_PROVIDER,
         "Names of the capacity providers that the cluster may use, up to 20.",
     ),
     row(
         "defaultCapacityProviderStrategy",
         Objects,
-        NotYet,
+        Honoured,
         "Split used where neither a launch type nor a strategy is given.",
     ),
     row(
         "defaultCapacityProviderStrategy[].capacityProvider",
         String,
-        NotYet,
+        Honoured,
         "Name of a capacity provider that the cluster lists.",
     )
     .required(),
     row(
         "defaultCapacityProviderStrategy[].weight",
         Integer,
-        NotYet,
+        super::service::SHARE,
         "Share of the tasks left after every base, 0 to 1000 (default 0).",
     ),
     row(
         "defaultCapacityProviderStrategy[].base",
         Integer,
-        NotYet,
+        super::service::SHARE,
         "Tasks placed on this provider before weights count, 0 to 100000 (default 0).",
     ),
     row(

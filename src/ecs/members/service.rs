@@ -8,8 +8,19 @@ use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
 use super::row::{Member, Verdict, row};
 
 /// The launch type, as far as it is followed.
-const LAUNCH_TYPE: Verdict =
-    Approximated("sizes are checked; which nodes are used is not chosen by it yet");
+const LAUNCH_TYPE: Verdict = Approximated(
+    "FARGATE means the nodes of CapacityProvider FARGATE, or any where there is none; the others mean any node",
+);
+
+/// Shares of several capacity providers.
+pub(super) const SHARE: Verdict = Approximated(
+    "of several providers, tasks run on the nodes of any; how many on each is not kept yet",
+);
+
+/// Placement expressions.
+pub(super) const EXPRESSION: Verdict = Approximated(
+    "what a scheduler can be asked for is exact; patterns, comparisons of versions and times, and runningTasksCount are refused",
+);
 
 /// Fargate platform versions.
 const PLATFORM: Verdict = Approximated("one platform, the cluster's own");
@@ -176,14 +187,14 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "capacityProviderStrategy",
         Objects,
-        NotYet,
+        Honoured,
         "How tasks are split over capacity providers, up to 20; not with launchType.",
     )
     .rolls(),
     row(
         "capacityProviderStrategy[].capacityProvider",
         String,
-        NotYet,
+        Honoured,
         "Name of a capacity provider that the cluster lists.",
     )
     .required()
@@ -191,14 +202,14 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "capacityProviderStrategy[].weight",
         Integer,
-        NotYet,
+        SHARE,
         "Share of the tasks left after every base, 0 to 1000 (default 0).",
     )
     .rolls(),
     row(
         "capacityProviderStrategy[].base",
         Integer,
-        NotYet,
+        SHARE,
         "Tasks placed on this provider before weights count, 0 to 100000 (default 0).",
     )
     .rolls(),
@@ -212,33 +223,38 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "placementConstraints",
         Objects,
-        NotYet,
+        Honoured,
         "Rules that a node must meet; at most 10, those of the task definition included.",
     ),
     row(
         "placementConstraints[].type",
         String,
-        NotYet,
+        Honoured,
         "distinctInstance (one task of a group per node) or memberOf (nodes that match \
          expression).",
     ),
     row(
         "placementConstraints[].expression",
         String,
-        NotYet,
+        EXPRESSION,
         "Cluster query that nodes must match, up to 2000 characters; for memberOf only.",
     ),
     row(
         "placementStrategy",
         Objects,
-        NotYet,
+        Honoured,
         "How to choose among fitting nodes; at most 5 rules, applied in order.",
     ),
-    row("placementStrategy[].type", String, NotYet, "random, spread or binpack."),
+    row(
+        "placementStrategy[].type",
+        String,
+        Honoured,
+        "random, spread or binpack (without a second scheduler: rather beside the service's others).",
+    ),
     row(
         "placementStrategy[].field",
         String,
-        NotYet,
+        Honoured,
         "spread: host, instanceId or attribute:NAME; binpack: cpu or memory; random: none.",
     ),
     row(

@@ -3,7 +3,7 @@
 //! The input of `RegisterTaskDefinition`; the rows of `containerDefinitions[]` are in `container`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
+use super::row::Verdict::{Approximated, Honoured, Recorded, Refused};
 use super::row::{Member, Verdict, row};
 
 /// The path of a member of a Windows file share.
@@ -234,14 +234,14 @@ pub(super) const TASK_DEFINITION: &[Member] = &[
     row(
         "placementConstraints",
         Objects,
-        NotYet,
+        Honoured,
         "Rules that a node must meet, at most 10; not on Fargate.",
     ),
-    row("placementConstraints[].type", String, NotYet, "Always memberOf."),
+    row("placementConstraints[].type", String, Honoured, "Always memberOf."),
     row(
         "placementConstraints[].expression",
         String,
-        NotYet,
+        super::service::EXPRESSION,
         "Cluster query that nodes must match, up to 2000 characters.",
     ),
     row(

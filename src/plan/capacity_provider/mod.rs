@@ -4,6 +4,7 @@
 //! others and what its tasks tolerate, and sums up what is seen of the nodes. It decides no sizes:
 //! that is [`crate::ecs::managed_scaling`]'s business.
 
+mod chosen;
 mod kubernetes;
 mod nodes;
 mod read;
@@ -11,6 +12,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+pub use chosen::{Asked, Capacity, Chosen, Objects, choose, judge_strategy, runs_on_fargate};
 pub use nodes::{POOL_LABELS, Selection};
 pub use read::{name_of, read};
 pub use seen::{Condition, Seen, condition, see};

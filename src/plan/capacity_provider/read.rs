@@ -11,7 +11,7 @@ use crate::plan::finding::Findings;
 use crate::plan::judge::{brief, is_empty};
 
 /// The names of the two providers that exist without an object.
-const BUILT_IN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
+pub(super) const BUILT_IN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 /// What the name of no other provider begins with, in any case.
 const RESERVED: [&str; 3] = ["aws", "ecs", "fargate"];
 const LONGEST_NAME: usize = 255;

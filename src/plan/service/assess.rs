@@ -13,7 +13,7 @@ use super::rollout::{Held, Step};
 use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::defect::{self, Defect};
-use crate::names;
+use crate::names::{self, annotation};
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
 use crate::plan::finding::Findings;
 use crate::plan::{Moment, Note, Plan, Write};
@@ -29,6 +29,8 @@ pub(super) struct Situation<'a> {
     pub(super) steady: bool,
     /// The record whose template the workload has.
     pub(super) written: Option<i64>,
+    /// What waits for the next deployment, if that is known.
+    pending: Option<Vec<String>>,
     outcome: Outcome,
     reason: Reason,
     message: String,
@@ -42,6 +44,7 @@ impl<'a> Situation<'a> {
             newest: observed.newest().map(Arc::as_ref),
             steady: false,
             written: observed.seen().sequence,
+            pending: None,
             outcome: obstacle.outcome(),
             reason: obstacle.reason,
             message: obstacle.message,
@@ -54,6 +57,7 @@ impl<'a> Situation<'a> {
         settings: &Settings,
         newest: &'a ServiceDeployment,
         step: &Step,
+        pending: &[String],
     ) -> Self {
         let seen = observed.seen();
         let desired = settings.desired;
@@ -70,11 +74,9 @@ impl<'a> Situation<'a> {
             .as_ref()
             .is_some_and(|status| status.rollout_state == Some(RolloutState::Completed));
         let (outcome, reason, message) = if steady {
-            (
-                Outcome::Ready,
-                Reason::SteadyState,
-                format!("{desired} of {desired} tasks are healthy"),
-            )
+            let waits = waiting(observed, pending);
+            let message = format!("{desired} of {desired} tasks are healthy{waits}");
+            (Outcome::Ready, Reason::SteadyState, message)
         } else if step.held == Some(Held::NoRoom) {
             (Outcome::Stalled, Reason::DeploymentBlocked, no_room(settings))
         } else if let Some((reason, message)) = tasks::trouble(observed.pods.iter()) {
@@ -88,6 +90,7 @@ impl<'a> Situation<'a> {
             newest: Some(newest),
             steady,
             written: seen.sequence,
+            pending: Some(pending.to_vec()),
             outcome,
             reason,
             message,
@@ -99,6 +102,21 @@ impl<'a> Situation<'a> {
         let outcome = obstacle.outcome();
         Self { outcome, reason: obstacle.reason, message: obstacle.message, ..self }
     }
+}
+
+/// How what waits for the next deployment can go in now.
+fn waiting(observed: &Observed, pending: &[String]) -> String {
+    let changes = match pending.len() {
+        0 => return String::new(),
+        1 => "1 change of their pods waits".to_owned(),
+        more => format!("{more} changes of their pods wait"),
+    };
+    format!(
+        "; {changes} for the next deployment (status.pendingTemplateChanges); to start one: kubectl \
+         annotate --overwrite esvc/{} {}=<another value>",
+        observed.key.name,
+        annotation::FORCE_NEW_DEPLOYMENT
+    )
 }
 
 fn no_room(settings: &Settings) -> String {
@@ -156,6 +174,10 @@ pub(super) fn report(
         pending_count: counts.pending,
         selector: Some(selector(observed)),
         deployments: deployments(observed, situation, &before, moment),
+        pending_template_changes: situation
+            .pending
+            .clone()
+            .unwrap_or_else(|| before.pending_template_changes.clone()),
         events: Vec::new(),
         started: None,
         stopped: None,

@@ -8,11 +8,14 @@ mod assess;
 mod disruption_budget;
 mod endpoints;
 mod events;
+mod held;
 mod observed;
+mod placing;
 mod record;
 mod resolve;
 pub mod rollout;
 mod tasks;
+mod template;
 mod workload;
 
 use jiff::{SignedDuration, Timestamp};
@@ -74,7 +77,15 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         findings.0.extend(unmapped.0.into_iter().map(of));
         findings.0.extend(names.at_launch.0);
     }
-    let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
+    let chosen = placing::chosen(world, &observed, &mut findings);
+    placing::judge(&observed, chosen.as_ref(), &mut findings);
+    let mut pass = Pass {
+        observed: &observed,
+        settings: &settings,
+        findings: &findings,
+        moment,
+        pending: Vec::new(),
+    };
     let mut plan = Plan::default();
 
     if let Some(obstacle) = obstacle_to_all(&observed, &findings) {
@@ -87,8 +98,8 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return plan;
     }
     let mut obstacle = None;
-    match record::decide(world, &observed, &settings) {
-        Decision::Keep => {}
+    match record::decide(world, &observed, &settings, chosen.as_ref()) {
+        Decision::Keep(pending) => pass.pending = pending,
         // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
         // definition that has gone does not keep a service from scaling what it runs.
         Decision::Obstructed(why) if why.reason == Reason::InvalidSpec => {
@@ -154,6 +165,8 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     if let Some((_, names, _)) = observed.names() {
         findings.0.extend(names.at_launch.0);
     }
+    let chosen = placing::chosen(world, &observed, &mut findings);
+    placing::judge(&observed, chosen.as_ref(), &mut findings);
     findings
 }
 
@@ -171,6 +184,8 @@ struct Pass<'a> {
     settings: &'a resolve::Settings,
     findings: &'a Findings,
     moment: &'a Moment,
+    /// What waits for the next deployment.
+    pending: Vec<String>,
 }
 
 impl Pass<'_> {
@@ -212,7 +227,7 @@ impl Pass<'_> {
         if rollout::lowers_in_mid_roll(&step, &seen) && !self.is_at_rest(&seen, plan) {
             step = rollout::postponed(&step, &seen);
         }
-        let situation = Situation::of(observed, settings, newest, &step);
+        let situation = Situation::of(observed, settings, newest, &step, &self.pending);
         if let Some(verdict) = record::verdict(newest, &situation, &observed.service.spec.0, moment)
         {
             plan.writes.push(verdict);

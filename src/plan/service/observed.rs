@@ -114,6 +114,14 @@ impl Observed {
         })
     }
 
+    /// The spec of the revision that the service names, if it can be used.
+    pub(super) fn revision(&self) -> Option<&Value> {
+        match &self.task_definition {
+            Named::Revision { spec, .. } => Some(&spec.spec.0),
+            Named::Nothing { .. } | Named::NotYet { .. } => None,
+        }
+    }
+
     /// The newest record.
     pub(super) fn newest(&self) -> Option<&Arc<ServiceDeployment>> {
         self.records.last()

@@ -12,27 +12,29 @@ use serde_json::{Value, json};
 
 use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
-use super::resolve::{Settings, balanced_ports, demands, min_ready_seconds, propagated_tags};
-use super::{Obstacle, tasks};
+use super::resolve::{Settings, demands, min_ready_seconds};
+use super::template::{Inputs, template_labels};
+use super::{Obstacle, held, tasks};
 use crate::api::{
-    Cause, Features, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
-    ServiceReference,
+    Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
 };
 use crate::defect::{self, Defect};
 use crate::ecs::members::Input;
 use crate::names::{self, annotation, label};
+use crate::plan::capacity_provider::Chosen;
 use crate::plan::conditions::time;
 use crate::plan::finding::{Findings, in_one_line};
 use crate::plan::judge::is_empty;
-use crate::plan::mapping::{self, Launch, Mapping, Names, Tables};
-use crate::plan::task_definition::{TaskDefinition, flag, identifiers, resolve, without_nulls};
-use crate::plan::{Moment, Write, pod};
+use crate::plan::mapping::{self, Launch};
+use crate::plan::task_definition::{flag, resolve, without_nulls};
+use crate::plan::{Moment, Write};
 use crate::world::{Kind, Object, ObjectKey, World, set};
 
 /// What to do about deployments.
 pub(super) enum Decision {
-    /// The newest record is what the Service asks for.
-    Keep,
+    /// The newest record is what the Service asks for, but for these changes, which wait for the
+    /// next one.
+    Keep(Vec<String>),
     /// A new one should start.
     Start(Box<Start>),
     /// Something keeps a new one from starting.
@@ -48,7 +50,12 @@ pub(super) struct Start {
 }
 
 /// Decides whether a deployment should start.
-pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) -> Decision {
+pub(super) fn decide(
+    world: &World,
+    observed: &Observed,
+    settings: &Settings,
+    chosen: Option<&Chosen>,
+) -> Decision {
     let (reference, revision, active) = match &observed.task_definition {
         Named::Revision { reference, spec, active } => (reference, spec, *active),
         Named::NotYet { message } => {
@@ -81,10 +88,13 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
                 Cause::ServiceUpdated
             } else if forced || (nonce.is_some() && nonce != newest.spec.nonce) {
                 Cause::ForceNewDeployment
-            } else if active && mapping_changed(observed, newest, &revision.spec.0) {
-                Cause::MappingChanged
             } else {
-                return Decision::Keep;
+                let changes =
+                    if active { held::changes(observed, newest, chosen) } else { Vec::new() };
+                if changes.is_empty() || is_completed(newest) {
+                    return Decision::Keep(changes);
+                }
+                Cause::HeldInputsChanged
             }
         }
     };
@@ -120,6 +130,8 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
     let features = world.features();
     let sequence = next_sequence(observed);
     let labels = template_labels(observed, reference, sequence);
+    let mapping = names.rows.clone();
+    let inputs = Inputs { spec, names, chosen: chosen.cloned() };
     let record = ServiceDeploymentSpec {
         service: ServiceReference { name: observed.key.name.clone(), uid: observed.uid.clone() },
         sequence,
@@ -127,53 +139,22 @@ pub(super) fn decide(world: &World, observed: &Observed, settings: &Settings) ->
         requested: without_nulls(spec),
         nonce,
         task_definition: reference.clone(),
-        mapping: names.rows.clone(),
+        mapping,
+        capacity: chosen.map(|chosen| json!(chosen)),
         features,
         min_ready_seconds: min_ready_seconds(spec, &task),
-        template: template(&task, &names, features, spec, labels),
+        template: inputs.template(observed, (&task, &revision.spec.0), features, labels),
     };
-    let inputs = json!([starting_inputs(spec), reference, record.nonce, cause, record.mapping]);
+    // What is held goes in too, and must be still as well; the rest of the spec applies at once.
+    let held = (&record.mapping, &record.capacity, &record.template);
+    let inputs = json!([starting_inputs(spec), reference, record.nonce, cause, held]);
     let fingerprint = names::sha256_hex(&[&inputs.to_string()]);
     Decision::Start(Box::new(Start { record: object(observed, record), fingerprint }))
 }
 
-/// A record's pod template.
-fn template(
-    task: &TaskDefinition,
-    names: &Names,
-    features: Features,
-    spec: &Value,
-    labels: BTreeMap<String, String>,
-) -> Value {
-    let mut template = pod::template(task, features, &balanced_ports(spec), labels);
-    pod::lay(names, task.image_pull_policy.as_deref(), &mut template);
-    pod::tag(&propagated_tags(spec, task), &mut template);
-    json!(template)
-}
-
-/// Whether the Cluster's tables now give other names than those by which the newest record was made,
-/// while that one is not completed: so that a missing row, once added, mends a deployment that does
-/// not come up. One that is completed keeps its names until the next.
-///
-/// Both sides are computed by this version, from rows as they were written.
-fn mapping_changed(observed: &Observed, newest: &ServiceDeployment, revision: &Value) -> bool {
-    let state = newest.status.as_ref().and_then(|status| status.rollout_state);
-    let now = &observed.mapping;
-    if state == Some(RolloutState::Completed) || now.refused.is_some() {
-        return false;
-    }
-    if now.tables.is_empty() && newest.spec.mapping.is_none() {
-        return false;
-    }
-    let then = Mapping {
-        tables: Tables::read(&json!({"kubernetes": newest.spec.mapping}), &mut Findings::default()),
-        ..Mapping::default()
-    };
-    let identifiers = identifiers(revision, &mut Findings::default());
-    let launch = Launch::read(&observed.service.spec.0, &mut Findings::default());
-    let [then, now] = [&then, now]
-        .map(|mapping| mapping::resolve(&identifiers, &launch, mapping, &mut Findings::default()));
-    then.outcome() != now.outcome()
+fn is_completed(record: &ServiceDeployment) -> bool {
+    let state = record.status.as_ref().and_then(|status| status.rollout_state);
+    state == Some(RolloutState::Completed)
 }
 
 /// The inputs whose change starts a deployment, without what says nothing. The task definition is
@@ -245,37 +226,6 @@ pub(super) fn selector_of(observed: &Observed) -> BTreeMap<String, String> {
         selector.insert(label::DEPLOYMENT.to_owned(), newest.to_string());
     }
     selector
-}
-
-fn template_labels(
-    observed: &Observed,
-    reference: &str,
-    sequence: i64,
-) -> BTreeMap<String, String> {
-    let (family, revision) = reference.split_once(':').unwrap_or((reference, ""));
-    let mut labels = labels(observed);
-    labels.extend(
-        [
-            (label::FAMILY, names::label_value(family)),
-            (label::REVISION, revision.to_owned()),
-            (label::DEPLOYMENT, sequence.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    labels
-}
-
-/// What a record's template would be today, which is nobody's business: for
-/// [`Defect::RendersAnew`].
-pub(super) fn rendered_anew(observed: &Observed, record: &ServiceDeployment) -> Option<Value> {
-    let Named::Revision { spec: revision, .. } = &observed.task_definition else { return None };
-    let task = resolve(&revision.spec.0, None, &mut Findings::default());
-    let ServiceDeploymentSpec { features, sequence, requested, task_definition, .. } = &record.spec;
-    let labels = template_labels(observed, task_definition, *sequence);
-    let launch = Launch::read(requested, &mut Findings::default());
-    let mut findings = Findings::default();
-    let names = mapping::resolve(&task.identifiers, &launch, &observed.mapping, &mut findings);
-    Some(template(&task, &names, *features, requested, labels))
 }
 
 /// The reference by which everything of a service goes with it.
@@ -377,10 +327,7 @@ fn key_of(record: &ServiceDeployment) -> ObjectKey {
 /// tasks or whose template the workload has.
 pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write> {
     let newest = observed.newest().map(|record| record.spec.sequence);
-    let completed = observed.records.iter().rev().find(|record| {
-        let state = record.status.as_ref().and_then(|status| status.rollout_state);
-        state == Some(RolloutState::Completed)
-    });
+    let completed = observed.records.iter().rev().find(|record| is_completed(record));
     let live = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata));
     let kept: BTreeSet<i64> = live
         .chain(newest)

@@ -1,6 +1,7 @@
 //! What starts a deployment, what stands in its way, and what becomes of its records.
 
 mod mapping;
+mod placing;
 
 use serde_json::{Value, json};
 
@@ -200,6 +201,8 @@ fn only_what_starts_a_deployment_in_ecs_starts_one() {
         ("capacityProviderStrategy", json!([{"capacityProvider": "spot"}]), true),
     ] {
         let mut scene = Scene::usual();
+        // Before it is completed, more goes in.
+        scene.finish();
         scene.change(member, value.clone());
         scene.be_still();
         let expected: &[_] = if starts { &[(2, Cause::ServiceUpdated)] } else { &[] };

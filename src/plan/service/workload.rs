@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
 use super::observed::{NO_PROVIDER, Observed};
-use super::record::{annotation_of, labels, owner, rendered_anew, selector_of, template_of};
+use super::record::{annotation_of, labels, owner, selector_of, template_of};
 use super::rollout::Step;
+use super::template::rendered_anew;
 use crate::api::ServiceDeployment;
 use crate::defect::{self, Defect};
 use crate::names::{self, annotation};

@@ -6,6 +6,7 @@
 
 mod accelerators;
 mod canonical;
+mod constraints;
 mod container;
 mod dependencies;
 mod firelens;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::constraints::judge_constraints;
 use super::container::{Container, containers};
 use super::dependencies::{grace_period, longer_stops, start_order};
 use super::firelens::{judge_routers, router};
@@ -142,6 +143,7 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         kubernetes: spec.get("kubernetes").unwrap_or(&Value::Null),
     };
     judge_routers(spec, findings);
+    judge_constraints(spec, fargate, findings);
     let volumes = volumes(spec, &around, findings);
     let mut containers = containers(spec, &around, &volumes, findings);
     volumes_from(spec, &mut containers, findings);

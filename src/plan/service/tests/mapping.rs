@@ -16,7 +16,7 @@ fn a_row_that_is_added_mends_a_deployment_that_is_not_completed() {
     let mut scene = Scene::usual();
     scene.apply(Kind::Cluster, "c", &mirror("mirror.example/a"));
     scene.be_still();
-    assert_eq!(scene.records(), [(2, Cause::MappingChanged)]);
+    assert_eq!(scene.records(), [(2, Cause::HeldInputsChanged)]);
     assert_eq!(image(&scene), "mirror.example/a:1");
     scene.be_still();
     assert_eq!(scene.newest(), 2, "and that is all");

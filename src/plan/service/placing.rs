@@ -1,0 +1,186 @@
+//! Where may and would a service's tasks run?
+//!
+//! From its capacity, its placement constraints with those of its task definition, and its placement
+//! strategies, to what its pod template says of that. None of it depends on the nodes that there are.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde_json::Value;
+
+use super::observed::Observed;
+use crate::names::label;
+use crate::plan::capacity_provider::{self, Asked, Chosen, Objects, choose, runs_on_fargate};
+use crate::plan::cluster::DEFAULT_STRATEGY;
+use crate::plan::finding::Findings;
+use crate::plan::judge::is_empty;
+use crate::plan::mapping::owner_of_cluster;
+use crate::plan::placement::affinity::{Affinity, NodeLabels, affinity};
+use crate::plan::placement::strategies::{
+    Preferences, distinct_instance, preferences, read, read_constraints,
+};
+use crate::world::World;
+
+const CONSTRAINTS: &str = "placementConstraints";
+const STRATEGY: &str = "placementStrategy";
+/// Where the constraints of the task definition stand, seen from the service.
+const OF_TASK_DEFINITION: &str = "taskDefinition.placementConstraints";
+
+/// What a pod template says of where its pods run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Placement {
+    /// What binds.
+    affinity: Affinity,
+    /// What is preferred.
+    preferences: Preferences,
+    /// Nodes that are taken rather than others.
+    preferred: Vec<corev1::PreferredSchedulingTerm>,
+    /// What the pods tolerate.
+    tolerations: Vec<corev1::Toleration>,
+}
+
+/// The specs of all CapacityProviders, by their ECS names: of several that claim one, the oldest's.
+pub(super) fn providers(world: &World) -> Objects {
+    let mut all: Vec<_> = world.capacity_providers.iter().collect();
+    all.sort_by_key(|object| std::cmp::Reverse(crate::plan::age(&object.metadata)));
+    all.into_iter()
+        .map(|object| {
+            let name = capacity_provider::name_of(&object.spec.0, object.metadata.name.as_deref());
+            (name, object.spec.0.clone())
+        })
+        .collect()
+}
+
+/// The capacity that a Service gets now.
+pub(super) fn chosen(
+    world: &World,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Option<Chosen> {
+    let cluster = owner_of_cluster(world, &observed.key.namespace, &observed.cluster);
+    let none = BTreeMap::new();
+    let asked = Asked {
+        spec: &observed.service.spec.0,
+        namespace: &observed.key.namespace,
+        labels: observed.service.metadata.labels.as_ref().unwrap_or(&none),
+        default_strategy: cluster.as_ref().and_then(|cluster| cluster.spec.0.get(DEFAULT_STRATEGY)),
+    };
+    choose(asked, &providers(world), findings)
+}
+
+/// Judges where a Service's tasks are to run.
+pub(super) fn judge(observed: &Observed, chosen: Option<&Chosen>, findings: &mut Findings) {
+    let revision = observed.revision().unwrap_or(&Value::Null);
+    placement(&observed.service.spec.0, revision, chosen, &observed.uid, findings);
+}
+
+/// The placement of a service's tasks. `revision` is the spec of its task definition, `uid` that of
+/// the Service object.
+pub(super) fn placement(
+    spec: &Value,
+    revision: &Value,
+    chosen: Option<&Chosen>,
+    uid: &str,
+    findings: &mut Findings,
+) -> Placement {
+    let selector = LabelSelector {
+        match_labels: Some([(label::SERVICE_UID.to_owned(), uid.to_owned())].into()),
+        ..LabelSelector::default()
+    };
+    if runs_on_fargate(chosen) {
+        for member in [CONSTRAINTS, STRATEGY] {
+            if spec.get(member).is_some_and(|value| !is_empty(value)) {
+                let rule = "is not for Fargate, where there are no nodes to choose among; leave it \
+                            out, or use another launch type";
+                findings.refuse(member, rule);
+            }
+        }
+    }
+    let mut found = Findings::default();
+    let constraints = read_constraints(
+        (revision.get(CONSTRAINTS), OF_TASK_DEFINITION),
+        (spec.get(CONSTRAINTS), CONSTRAINTS),
+        &mut found,
+    );
+    let capacity = chosen.map(Chosen::capacity).unwrap_or_default();
+    let mut affinity =
+        affinity(&capacity.terms, &constraints.expressions, NodeLabels::Denied, &mut found);
+    // What is to be said of the task definition's own is said of that one.
+    found.0.retain(|finding| !finding.path.starts_with(OF_TASK_DEFINITION));
+    findings.0.extend(found.0);
+    if constraints.distinct_instance {
+        affinity.apart.push(distinct_instance(&selector));
+    }
+    // Without a word from ECS, the scheduler spreads over zones and hosts by itself.
+    let strategy = spec.get(STRATEGY).filter(|strategy| !is_empty(strategy));
+    let preferences = strategy.map_or_else(Preferences::default, |strategy| {
+        let strategies = read(Some(strategy), STRATEGY, findings);
+        preferences(&strategies, &selector, false, STRATEGY, findings)
+    });
+    Placement {
+        affinity,
+        preferences,
+        preferred: capacity.preferred,
+        tolerations: capacity.tolerations,
+    }
+}
+
+impl Placement {
+    /// Lays itself on the pods of a template, beside what that says already of nodes.
+    pub(super) fn lay(self, template: &mut corev1::PodTemplateSpec) {
+        let Some(pod) = template.spec.as_mut() else { return };
+        let Affinity { node_terms, together, apart, .. } = self.affinity;
+        let Preferences { spread, near, scheduler } = self.preferences;
+        let some = |any: bool| any.then_some(());
+        let mut affinity = pod.affinity.take().unwrap_or_default();
+        let mut nodes = affinity.node_affinity.take().unwrap_or_default();
+        let required = nodes.required_during_scheduling_ignored_during_execution.take();
+        let given = required.map(|selector| selector.node_selector_terms).unwrap_or_default();
+        let terms = both(given, node_terms);
+        nodes.required_during_scheduling_ignored_during_execution =
+            some(!terms.is_empty()).map(|()| corev1::NodeSelector { node_selector_terms: terms });
+        nodes.preferred_during_scheduling_ignored_during_execution =
+            some(!self.preferred.is_empty()).map(|()| self.preferred);
+        affinity.node_affinity = some(nodes != corev1::NodeAffinity::default()).map(|()| nodes);
+        let near = corev1::PodAffinity {
+            required_during_scheduling_ignored_during_execution: some(!together.is_empty())
+                .map(|()| together),
+            preferred_during_scheduling_ignored_during_execution: some(!near.is_empty())
+                .map(|()| near),
+        };
+        affinity.pod_affinity = some(near != corev1::PodAffinity::default()).map(|()| near);
+        affinity.pod_anti_affinity = some(!apart.is_empty()).map(|()| corev1::PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(apart),
+            ..corev1::PodAntiAffinity::default()
+        });
+        pod.affinity = some(affinity != corev1::Affinity::default()).map(|()| affinity);
+        if !spread.is_empty() {
+            pod.topology_spread_constraints = Some(spread);
+        }
+        if scheduler.is_some() {
+            pod.scheduler_name = scheduler;
+        }
+        if !self.tolerations.is_empty() {
+            pod.tolerations.get_or_insert_default().extend(self.tolerations);
+        }
+    }
+}
+
+/// Terms that hold where one of each list does; an empty list always does.
+fn both(
+    one: Vec<corev1::NodeSelectorTerm>,
+    other: Vec<corev1::NodeSelectorTerm>,
+) -> Vec<corev1::NodeSelectorTerm> {
+    if one.is_empty() || other.is_empty() {
+        return if one.is_empty() { other } else { one };
+    }
+    let join = |a: &corev1::NodeSelectorTerm, b: &corev1::NodeSelectorTerm| {
+        let expressions = [a, b].into_iter().filter_map(|term| term.match_expressions.clone());
+        corev1::NodeSelectorTerm {
+            match_expressions: Some(expressions.flatten().collect()),
+            ..corev1::NodeSelectorTerm::default()
+        }
+    };
+    one.iter().flat_map(|a| other.iter().map(move |b| join(a, b))).collect()
+}
