@@ -161,3 +161,28 @@ pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
 pub(crate) fn service() -> impl Strategy<Value = Value> {
     spoilt(sound_service(), Input::Service)
 }
+
+/// Capacity providers of every form, none of which is refused by itself.
+pub(crate) fn sound_capacity_provider() -> impl Strategy<Value = Value> {
+    let pool = select(vec!["one", "two"]);
+    let form = select(vec!["group", "own", "instances", "profile"]);
+    (form, pool, any::<bool>()).prop_map(|(form, pool, selected)| {
+        let mut spec = match form {
+            "group" => json!({"managedNodeGroup": {"nodegroupName": pool,
+                "scalingConfig": {"minSize": 0, "maxSize": 3}}}),
+            "own" => json!({"autoScalingGroupProvider": {"autoScalingGroupArn": pool,
+                "managedScaling": {"status": "ENABLED", "targetCapacity": 80}}}),
+            "instances" => json!({"managedInstancesProvider": {"instanceLaunchTemplate": {}}}),
+            _ => json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]}}),
+        };
+        if selected {
+            spec["kubernetes"] = json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": pool}});
+        }
+        spec
+    })
+}
+
+/// Capacity providers, some of them spoilt.
+pub(crate) fn capacity_provider() -> impl Strategy<Value = Value> {
+    spoilt(sound_capacity_provider(), Input::CapacityProvider)
+}
