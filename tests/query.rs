@@ -14,7 +14,7 @@
 )]
 
 #[macro_use]
-#[path = "shared/tell.rs"]
+#[path = "included/tell.rs"]
 mod tell;
 
 use std::cell::Cell;
