@@ -16,6 +16,7 @@ mod specs;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use linkspan::ecs::members::Input;
 use linkspan::plan::{Moment, Plan, plan};
 use linkspan::render::{File, Format, Options, read, run, settle, yaml};
 use linkspan::world::{Kind, ObjectKey, World};
@@ -23,7 +24,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
-use specs::{NAMES, anything, capacity_provider, service, task_definition};
+use specs::{NAMES, anything, service, spoilt, task_definition};
 
 const SHOP: &str = "shop";
 
@@ -43,6 +44,31 @@ fn foreign() -> impl Strategy<Value = (Kind, Value)> {
         }
         (Kind::Endpoints, body)
     })
+}
+
+/// Capacity providers of every form, none of which is refused by itself.
+fn sound_capacity_provider() -> impl Strategy<Value = Value> {
+    let pool = select(vec!["one", "two"]);
+    let form = select(vec!["group", "own", "instances", "profile"]);
+    (form, pool, any::<bool>()).prop_map(|(form, pool, selected)| {
+        let mut spec = match form {
+            "group" => json!({"managedNodeGroup": {"nodegroupName": pool,
+                "scalingConfig": {"minSize": 0, "maxSize": 3}}}),
+            "own" => json!({"autoScalingGroupProvider": {"autoScalingGroupArn": pool,
+                "managedScaling": {"status": "ENABLED", "targetCapacity": 80}}}),
+            "instances" => json!({"managedInstancesProvider": {"instanceLaunchTemplate": {}}}),
+            _ => json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]}}),
+        };
+        if selected {
+            spec["kubernetes"] = json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": pool}});
+        }
+        spec
+    })
+}
+
+/// Capacity providers, some of them spoilt.
+fn capacity_provider() -> impl Strategy<Value = Value> {
+    spoilt(sound_capacity_provider(), Input::CapacityProvider)
 }
 
 /// A node in one of two pools, and tasks on it, on another, or on none.

@@ -33,17 +33,27 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
             roots.extend(services(world, &Index::service(namespace, uid)));
         }
     }
-    roots.extend(of_node(
-        world,
-        old.and_then(|old| old.standing()),
-        new.and_then(|new| new.standing()),
-    ));
+    let standing = |object: Option<&Arc<K>>| object.and_then(|object| object.standing());
+    roots.extend(of_node(world, standing(old).as_ref(), standing(new).as_ref()));
+    if K::KIND == Kind::CapacityProvider && has_new_spec(old, new) {
+        // Whose strategy names it, whose cluster's does, or whom it selects by namespace and labels:
+        // people change a provider seldom, so that all are asked. Its status is no news to them.
+        roots.extend(world.services.keys());
+    }
     for index in before.union(&now) {
         let moved = !(before.contains(index) && now.contains(index));
         let left = moved && before.contains(index);
         roots.extend(related(world, K::KIND, index, moved, left));
     }
     roots
+}
+
+/// Whether an object came, went, or has another spec than before.
+fn has_new_spec<K: Shelved>(old: Option<&Arc<K>>, new: Option<&Arc<K>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => old.meta().generation != new.meta().generation,
+        _ => true,
+    }
 }
 
 /// Whether an object of this kind is planned for, rather than only written.
@@ -114,12 +124,12 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
 /// The capacity providers that a node belongs or belonged to, where they would see a difference: and
 /// as nodes come, go or get other labels, those that tell their nodes by a label of the same key,
 /// since they say which values there are.
-fn of_node(world: &World, old: Option<Standing>, new: Option<Standing>) -> Vec<ObjectKey> {
+fn of_node(world: &World, old: Option<&Standing>, new: Option<&Standing>) -> Vec<ObjectKey> {
     if old == new {
         return Vec::new();
     }
-    let relabelled = old.as_ref().map(|o| &o.labels) != new.as_ref().map(|n| &n.labels);
-    let standings = [&old, &new].into_iter().flatten();
+    let relabelled = old.map(|old| &old.labels) != new.map(|new| &new.labels);
+    let standings = [old, new].into_iter().flatten();
     let labels: BTreeSet<_> = standings.flat_map(|standing| &standing.labels).collect();
     let find = |text: String| world.capacity_providers.find_keys(&Index::NodeLabel(text));
     let mut found = Vec::new();

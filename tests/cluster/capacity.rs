@@ -195,3 +195,21 @@ async fn a_steady_cluster_sees_no_write_of_a_provider() {
     drop(operator);
     control_plane.stop().await;
 }
+
+#[tokio::test]
+async fn attributes_of_nodes_are_listed() {
+    let control_plane = shared().await;
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_linkspan"))
+        .env("KUBECONFIG", control_plane.kubeconfig_path())
+        .args(["attributes", "on-demand-0", "--attribute-name", "ecs.availability-zone"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let words: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
+    let expected = [
+        vec!["NODE", "ATTRIBUTE", "VALUE"],
+        vec!["on-demand-0", "ecs.availability-zone", "sandbox-1a"],
+    ];
+    assert_eq!(words, expected);
+}

@@ -70,7 +70,10 @@ pub(crate) fn anything() -> impl Strategy<Value = Value> {
 }
 
 /// A sound spec in which a few members are something else.
-fn spoilt(sound: impl Strategy<Value = Value>, input: Input) -> impl Strategy<Value = Value> {
+pub(crate) fn spoilt(
+    sound: impl Strategy<Value = Value>,
+    input: Input,
+) -> impl Strategy<Value = Value> {
     let paths: Vec<&str> = input.members().map(|member| member.path).collect();
     let spoil = vec((select(paths), anything()), 0..2);
     prop_oneof![
@@ -160,29 +163,4 @@ pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
 /// Services, some of them spoilt.
 pub(crate) fn service() -> impl Strategy<Value = Value> {
     spoilt(sound_service(), Input::Service)
-}
-
-/// Capacity providers of every form, none of which is refused by itself.
-pub(crate) fn sound_capacity_provider() -> impl Strategy<Value = Value> {
-    let pool = select(vec!["one", "two"]);
-    let form = select(vec!["group", "own", "instances", "profile"]);
-    (form, pool, any::<bool>()).prop_map(|(form, pool, selected)| {
-        let mut spec = match form {
-            "group" => json!({"managedNodeGroup": {"nodegroupName": pool,
-                "scalingConfig": {"minSize": 0, "maxSize": 3}}}),
-            "own" => json!({"autoScalingGroupProvider": {"autoScalingGroupArn": pool,
-                "managedScaling": {"status": "ENABLED", "targetCapacity": 80}}}),
-            "instances" => json!({"managedInstancesProvider": {"instanceLaunchTemplate": {}}}),
-            _ => json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]}}),
-        };
-        if selected {
-            spec["kubernetes"] = json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": pool}});
-        }
-        spec
-    })
-}
-
-/// Capacity providers, some of them spoilt.
-pub(crate) fn capacity_provider() -> impl Strategy<Value = Value> {
-    spoilt(sound_capacity_provider(), Input::CapacityProvider)
 }

@@ -118,11 +118,11 @@ pub fn see<'a, N: Borrow<corev1::Node>>(
     nodes: impl IntoIterator<Item = N>,
     tasks_on: impl Fn(&str) -> Vec<&'a Placed>,
 ) -> Seen {
-    let none = BTreeMap::new();
+    let unlabelled = BTreeMap::new();
     let mut seen = Seen::default();
     for node in nodes {
         let node = node.borrow();
-        if !selection.selects(node.metadata.labels.as_ref().unwrap_or(&none)) {
+        if !selection.selects(node.metadata.labels.as_ref().unwrap_or(&unlabelled)) {
             continue;
         }
         let name = node.metadata.name.clone().unwrap_or_default();

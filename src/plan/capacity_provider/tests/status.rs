@@ -412,3 +412,21 @@ fn tasks_are_found_by_their_node() {
     world.put(Kind::Pod, task("six", Some("a"), "")).unwrap();
     assert_eq!(names(world.tasks_on("a")), ["a/", "a/", "a/web"]);
 }
+
+#[test]
+fn services_look_at_a_new_spec_and_at_no_status() {
+    use crate::api::CapacityProvider;
+    let service = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {}});
+    let mut world = world(&[(Kind::Service, service)]);
+    let both = BTreeSet::from([key("web"), ObjectKey::new(Kind::Service, "shop", "web")]);
+    let mut object = provider("web", &json!({"managedNodeGroup": {}}));
+    assert_eq!(roots::<CapacityProvider>(&mut world, object.clone()), both);
+    object["status"] = json!({"tasks": 3});
+    let itself = BTreeSet::from([key("web")]);
+    assert_eq!(roots::<CapacityProvider>(&mut world, object.clone()), itself);
+    object["metadata"]["generation"] = json!(2);
+    assert_eq!(roots::<CapacityProvider>(&mut world, object), both);
+    let change = world.capacity_providers.remove("", "web").unwrap();
+    assert_eq!(roots_of(&world, &change), both);
+}
