@@ -16,6 +16,7 @@ mod specs;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use linkspan::ecs::members::Input;
 use linkspan::plan::{Moment, Plan, plan};
 use linkspan::render::{File, Format, Options, read, run, settle, yaml};
 use linkspan::world::{Kind, ObjectKey, World};
@@ -23,7 +24,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
-use specs::{NAMES, anything, service, task_definition};
+use specs::{NAMES, anything, service, spoilt, task_definition};
 
 const SHOP: &str = "shop";
 
@@ -45,6 +46,66 @@ fn foreign() -> impl Strategy<Value = (Kind, Value)> {
     })
 }
 
+/// Capacity providers of every form, none of which is refused by itself.
+fn sound_capacity_provider() -> impl Strategy<Value = Value> {
+    let pool = select(vec!["one", "two"]);
+    let form = select(vec!["group", "own", "instances", "profile"]);
+    (form, pool, any::<bool>()).prop_map(|(form, pool, selected)| {
+        let mut spec = match form {
+            "group" => json!({"managedNodeGroup": {"nodegroupName": pool,
+                "scalingConfig": {"minSize": 0, "maxSize": 3}}}),
+            "own" => json!({"autoScalingGroupProvider": {"autoScalingGroupArn": pool,
+                "managedScaling": {"status": "ENABLED", "targetCapacity": 80}}}),
+            "instances" => json!({"managedInstancesProvider": {"instanceLaunchTemplate": {}}}),
+            _ => json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]}}),
+        };
+        if selected {
+            spec["kubernetes"] = json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": pool}});
+        }
+        spec
+    })
+}
+
+/// Capacity providers, some of them spoilt.
+fn capacity_provider() -> impl Strategy<Value = Value> {
+    spoilt(sound_capacity_provider(), Input::CapacityProvider)
+}
+
+/// A node in one of two pools, and tasks on it, on another, or on none.
+fn node() -> impl Strategy<Value = Vec<(Kind, Value)>> {
+    let words =
+        (select(vec!["one", "two", "three"]), any::<bool>(), select(vec!["True", "Unknown"]));
+    (select(vec!["a", "b", "c"]), words, 0..3usize).prop_map(|(name, (pool, cordoned, up), tasks)| {
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "uid": name, "labels": {"eks.amazonaws.com/nodegroup": pool}},
+            "spec": {"unschedulable": cordoned},
+            "status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "9"},
+                "conditions": [{"type": "Ready", "status": up}]},
+        });
+        let task = |number: usize| {
+            json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": format!("{name}-{number}"), "namespace": SHOP, "uid": number.to_string(),
+                    "labels": {"ecs.linkspan.dev/service": "web",
+                        "ecs.linkspan.dev/capacity-provider": "web"}},
+                "spec": {"nodeName": (number > 0).then_some(name), "containers": [
+                    {"name": "a", "resources": {"requests": {"cpu": "250m"}}}]},
+                "status": {"conditions": [
+                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]},
+            })
+        };
+        let tasks = (0..tasks).map(|number| (Kind::Pod, task(number)));
+        std::iter::once((Kind::Node, node)).chain(tasks).collect()
+    })
+}
+
+/// The key of an object.
+fn key(kind: Kind, body: &Value) -> ObjectKey {
+    let namespace = if kind.is_namespaced() { SHOP } else { "" };
+    ObjectKey::new(kind, namespace, body["metadata"]["name"].as_str().unwrap())
+}
+
 /// The objects of a world.
 fn objects() -> impl Strategy<Value = Vec<(Kind, Value)>> {
     let named = |kind: Kind, spec: BoxedStrategy<Value>| {
@@ -54,6 +115,7 @@ fn objects() -> impl Strategy<Value = Vec<(Kind, Value)>> {
             // The ECS name, unless the spec is spoilt just there.
             let (mut spec, member) = match kind {
                 Kind::Service => (spec, "serviceName"),
+                Kind::CapacityProvider => (spec, "name"),
                 _ => (spec, "family"),
             };
             if let Some(spec) = spec.as_object_mut() {
@@ -73,10 +135,17 @@ fn objects() -> impl Strategy<Value = Vec<(Kind, Value)>> {
     };
     let task_definitions = vec(named(Kind::TaskDefinition, task_definition().boxed()), 0..6);
     let services = vec(named(Kind::Service, service().boxed()), 0..6);
-    (task_definitions, services, vec(foreign(), 0..3)).prop_map(|(one, two, three)| {
+    let providers = vec(named(Kind::CapacityProvider, capacity_provider().boxed()), 0..4);
+    let nodes = vec(node(), 0..4).prop_map(|nodes| nodes.into_iter().flatten().collect::<Vec<_>>());
+    let ours = (task_definitions, services, providers);
+    (ours, vec(foreign(), 0..3), nodes).prop_map(|((one, two, three), four, five)| {
         // One of a kind and name.
         let mut objects: BTreeMap<(Kind, String), Value> = BTreeMap::new();
-        for (kind, body) in one.into_iter().chain(two).chain(three) {
+        let all = one.into_iter().chain(two).chain(three).chain(four).chain(five);
+        for (kind, mut body) in all {
+            if !kind.is_namespaced() {
+                body["metadata"].as_object_mut().unwrap().remove("namespace");
+            }
             objects.insert((kind, body["metadata"]["name"].to_string()), body);
         }
         objects.into_iter().map(|((kind, _), body)| (kind, body)).collect()
@@ -92,9 +161,7 @@ fn world(objects: &[(Kind, Value)]) -> World {
 }
 
 fn plans(world: &World, objects: &[(Kind, Value)], now: Timestamp) -> BTreeMap<ObjectKey, Plan> {
-    let keys = objects.iter().map(|(kind, body)| {
-        ObjectKey::new(*kind, SHOP, body["metadata"]["name"].as_str().unwrap())
-    });
+    let keys = objects.iter().map(|(kind, body)| key(*kind, body));
     keys.map(|key| (key.clone(), plan(world, &key, &Moment::at(now)))).collect()
 }
 
@@ -107,7 +174,7 @@ fn conditions(world: &World, objects: &[(Kind, Value)]) -> BTreeMap<String, (Val
     let mut all = BTreeMap::new();
     for (kind, body) in objects {
         let name = body["metadata"]["name"].as_str().unwrap();
-        let Some(body) = world.body(&ObjectKey::new(*kind, SHOP, name)) else { continue };
+        let Some(body) = world.body(&key(*kind, body)) else { continue };
         for condition in body["status"]["conditions"].as_array().into_iter().flatten() {
             let key = format!("{kind:?} {name} {}", condition["type"]);
             let value = (condition["status"].clone(), condition["lastTransitionTime"].clone());
@@ -158,8 +225,7 @@ proptest! {
         let before = conditions(&world, &objects);
         let later = now() + SignedDuration::from_hours(1);
         for (kind, body) in objects.iter().filter(|(kind, _)| *kind == Kind::TaskDefinition) {
-            let name = body["metadata"]["name"].as_str().unwrap();
-            let mut body = world.body(&ObjectKey::new(*kind, SHOP, name)).unwrap();
+            let mut body = world.body(&key(*kind, body)).unwrap();
             body["spec"] = change.clone();
             body["metadata"]["generation"] = json!(2);
             world.put(*kind, body).unwrap();
@@ -176,20 +242,20 @@ proptest! {
     fn humble(objects in objects()) {
         let mut world = world(&objects);
         let seen = |world: &World, kind: Kind| {
-            let bodies = objects.iter().filter(|(of, _)| *of == kind).map(|(_, body)| {
-                let name = body["metadata"]["name"].as_str().unwrap();
-                world.body(&ObjectKey::new(kind, SHOP, name))
-            });
-            bodies.collect::<Vec<_>>()
+            let of_kind = objects.iter().filter(|(of, _)| *of == kind);
+            of_kind.map(|(_, body)| world.body(&key(kind, body))).collect::<Vec<_>>()
         };
         let foreign = seen(&world, Kind::Endpoints);
+        let nodes = seen(&world, Kind::Node);
         let specs = |world: &World| {
             let of = |kind| seen(world, kind).into_iter().flatten().map(|body| body["spec"].clone());
-            of(Kind::Service).chain(of(Kind::TaskDefinition)).collect::<Vec<_>>()
+            let kinds = [Kind::Service, Kind::TaskDefinition, Kind::CapacityProvider];
+            kinds.into_iter().flat_map(of).collect::<Vec<_>>()
         };
         let asked = specs(&world);
         settle(&mut world, now()).unwrap();
         prop_assert_eq!(seen(&world, Kind::Endpoints), foreign, "what is not ours stays as it is");
+        prop_assert_eq!(seen(&world, Kind::Node), nodes, "no node is written");
         prop_assert_eq!(specs(&world), asked, "nobody's spec is written");
     }
 }

@@ -16,7 +16,9 @@ mod status;
 mod task;
 mod task_definition;
 
-pub use capacity_provider::{CapacityProvider, CapacityProviderSpec};
+pub use capacity_provider::{
+    CapacityProvider, CapacityProviderSpec, CapacityProviderStatus, NodeCounts, Room,
+};
 pub use cluster::{Cluster, ClusterSpec};
 pub use rule::{Rule, RuleSpec};
 pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus, Told};

@@ -68,6 +68,10 @@ pub enum Reason {
     ClusterRefused,
     /// What the spec says is what services go by.
     InEffect,
+    /// A capacity provider has no node that takes tasks.
+    NoCapacity,
+    /// A capacity provider has no node, and none is needed.
+    ScaledToZero,
     /// This kind has no behaviour in this version.
     NotImplemented,
     /// Some field of the spec has no or less effect than in ECS.
@@ -106,6 +110,8 @@ impl Reason {
             Self::RejectedByCluster => "RejectedByCluster",
             Self::ClusterRefused => "ClusterRefused",
             Self::InEffect => "InEffect",
+            Self::NoCapacity => "NoCapacity",
+            Self::ScaledToZero => "ScaledToZero",
             Self::NotImplemented => "NotImplemented",
             Self::FieldsNotHonoured => "FieldsNotHonoured",
             Self::AllFieldsHonoured => "AllFieldsHonoured",

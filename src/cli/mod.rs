@@ -4,6 +4,7 @@
 //! something was refused or went wrong, 2 when the arguments themselves are wrong. What the commands
 //! mean is decided elsewhere.
 
+pub mod attributes;
 #[cfg(feature = "controller")]
 mod shell;
 
@@ -44,6 +45,9 @@ pub enum Command {
     /// Print what becomes of each ECS field, as Markdown: docs/support.md.
     #[command(hide = true)]
     SupportPage,
+    /// List nodes with their ECS attributes: what placement constraints can ask of them.
+    #[cfg(feature = "controller")]
+    Attributes(shell::Attributes),
     /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
     #[cfg(feature = "controller")]
     Controller(shell::Controller),
@@ -207,6 +211,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Import(arguments) => run_on(arguments, false, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
         Command::SupportPage => print_out(&support_page()),
+        #[cfg(feature = "controller")]
+        Command::Attributes(arguments) => shell::attributes(arguments),
         #[cfg(feature = "controller")]
         Command::Controller(arguments) => shell::controller(arguments),
         #[cfg(feature = "sandbox")]

@@ -1,4 +1,5 @@
-//! The commands that need a cluster: `controller`, and `sandbox`, which brings its own.
+//! The commands that need a cluster: `controller`, those that ask it something, and `sandbox`, which
+//! brings its own.
 
 use std::future::Future;
 use std::io;
@@ -6,6 +7,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1 as corev1;
+use kube::api::ListParams;
+use kube::config::KubeConfigOptions;
+use kube::{Api, Client};
+
+use super::attributes;
 use crate::controller::{self, CancellationToken, LogFormat, Settings};
 
 /// `linkspan controller`
@@ -22,6 +29,39 @@ pub struct Controller {
     grace: u64,
     #[command(flatten)]
     logs: Logs,
+}
+
+/// `linkspan attributes`
+#[derive(Debug, clap::Args)]
+pub struct Attributes {
+    #[command(flatten)]
+    filter: attributes::Filter,
+    /// How attributes are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: attributes::Output,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Which cluster is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Cluster {
+    /// The context of the kubeconfig (default: the current one, or the pod's own account).
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+impl Cluster {
+    async fn client(self) -> anyhow::Result<Client> {
+        let config = match self.context {
+            None => kube::Config::infer().await?,
+            context => {
+                let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+                kube::Config::from_kubeconfig(&options).await?
+            }
+        };
+        Ok(Client::try_from(config)?)
+    }
 }
 
 /// How logs are written.
@@ -76,6 +116,17 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
         };
         controller::run(kube::Config::infer().await?, settings, stop).await
     })
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the attributes of a cluster's nodes.
+pub(super) fn attributes(arguments: Attributes) -> io::Result<ExitCode> {
+    block_on(async move {
+        let nodes: Api<corev1::Node> = Api::all(arguments.cluster.client().await?);
+        let nodes = nodes.list(&ListParams::default()).await?.items;
+        Ok(attributes::text(&nodes, &arguments.filter, arguments.output))
+    })
+    .and_then(|text| super::print_out(&text))
 }
 
 /// Runs a sandbox.
@@ -91,10 +142,10 @@ pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
         controller::start_logging(LogFormat::Human, &arguments.log)?;
         sandbox::run(wanted).await
     })
+    .map(|()| ExitCode::SUCCESS)
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> io::Result<ExitCode> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work).map_err(|error| io::Error::other(format!("{error:#}")))?;
-    Ok(ExitCode::SUCCESS)
+    runtime.block_on(work).map_err(|error| io::Error::other(format!("{error:#}")))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::plan::{Moment, Rejection, Waiting};
-use crate::world::ObjectKey;
+use crate::world::{Kind, ObjectKey};
 
 #[derive(Default)]
 struct Entry {
@@ -85,9 +85,15 @@ impl Memory {
     }
 
     /// How long a status that is not urgent must still wait, if it must: from the last one the
-    /// interval, or five times that while many objects move.
+    /// interval, or five times that while many objects move. A capacity provider's figures move with
+    /// every task of many services: it waits ten times the interval.
     pub(super) fn status_due(&self, key: &ObjectKey, interval: Duration) -> Option<Duration> {
-        let interval = interval * if self.recent().len() > CALM { 5 } else { 1 };
+        let times = match key.kind {
+            Kind::CapacityProvider => 10,
+            _ if self.recent().len() > CALM => 5,
+            _ => 1,
+        };
+        let interval = interval * times;
         let written = self.entries().get(key)?.status_written?;
         interval.checked_sub(written.elapsed()).filter(|left| !left.is_zero())
     }

@@ -44,7 +44,8 @@ pub struct Settings {
     /// How long work under way may take to end after the stop.
     pub grace: Duration,
     /// Least time between two writes of one object's status that nobody waits for; five times that
-    /// while many objects move at once.
+    /// while many objects move at once, and ten times that for a capacity provider, whose figures
+    /// move with every task.
     pub status_interval: Duration,
 }
 
@@ -77,6 +78,11 @@ impl Shared {
 
     fn write(&self) -> RwLockWriteGuard<'_, World> {
         self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a status of an object that is not urgent must still wait, if it must.
+    fn status_due(&self, key: &ObjectKey) -> Option<Duration> {
+        self.memory.status_due(key, self.settings.status_interval)
     }
 
     /// Has an object planned for after a while.

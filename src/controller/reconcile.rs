@@ -64,7 +64,7 @@ fn now() -> Timestamp {
 async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
     for write in &plan.writes {
         if let Write::Status { urgent: false, key: of, .. } = write
-            && let Some(later) = shared.memory.status_due(of, shared.settings.status_interval)
+            && let Some(later) = shared.status_due(of)
         {
             // What a later pass writes says this too, and says what happened.
             return Outcome::Done { later: Some(later) };
@@ -117,7 +117,7 @@ fn take(shared: &Shared, write: &Write, answer: Option<Value>) {
                 // No plan depends on the status that it wrote itself; a backoff would.
                 roots.remove(key);
             }
-            watch::request(shared, roots);
+            watch::request(shared, key.kind, roots);
         }
         Err(error) => tracing::warn!(object = %key, %error, "an answer does not decode"),
     }

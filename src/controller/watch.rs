@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, Resource};
@@ -23,8 +23,9 @@ use super::Shared;
 use crate::api;
 use crate::defect::{self, Defect};
 use crate::names::label;
+use crate::plan::placement::resources::{GPU, host_ports, taken};
 use crate::plan::{is_root, roots_of};
-use crate::world::{Index, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
+use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
 
 /// A half-open connection is noticed after this long, rather than after the usual five minutes.
 const WATCH_SECONDS: u32 = 60;
@@ -118,9 +119,39 @@ impl Trimmed for appsv1::ReplicaSet {
 impl Trimmed for corev1::Pod {
     fn trim(&mut self, _: bool) {
         if let Some(spec) = &mut self.spec {
-            *spec = corev1::PodSpec { node_name: spec.node_name.take(), ..Default::default() };
+            *spec = in_sum(spec);
         }
         self.metadata.annotations = None;
+    }
+}
+
+/// A pod of one container that takes of its node what the whole pod takes.
+fn in_sum(spec: &mut corev1::PodSpec) -> corev1::PodSpec {
+    let amounts = taken(spec);
+    let requests =
+        [("cpu", amounts.millicores, "m"), ("memory", amounts.memory, ""), (GPU, amounts.gpus, "")];
+    let requests = requests.into_iter().filter(|(_, amount, _)| *amount != 0);
+    let requests =
+        requests.map(|(name, amount, unit)| (name.to_owned(), Quantity(format!("{amount}{unit}"))));
+    let ports = host_ports(spec).into_iter().map(|(number, protocol)| corev1::ContainerPort {
+        container_port: number,
+        host_port: Some(number),
+        protocol: Some(protocol),
+        ..Default::default()
+    });
+    let ports: Vec<_> = ports.collect();
+    let container = corev1::Container {
+        resources: Some(corev1::ResourceRequirements {
+            requests: Some(requests.collect()),
+            ..Default::default()
+        }),
+        ports: Some(ports).filter(|ports| !ports.is_empty()),
+        ..Default::default()
+    };
+    corev1::PodSpec {
+        node_name: spec.node_name.take(),
+        containers: vec![container],
+        ..Default::default()
     }
 }
 
@@ -182,11 +213,11 @@ async fn watch<K: Trimmed>(
                 let mut world = shared.write();
                 let roots = take(&mut world, trimmed(object));
                 drop(world);
-                request(&shared, roots);
+                request(&shared, K::KIND, roots);
             }
             Ok(Event::Delete(object)) => {
                 let roots = deleted::<K>(&mut shared.write(), meta_of(&object));
-                request(&shared, roots);
+                request(&shared, K::KIND, roots);
             }
             Err(error) => {
                 shared.metrics.watch_failed(K::KIND);
@@ -208,10 +239,13 @@ fn trimmed<K: Trimmed>(mut guard: DeserializeGuard<K>) -> DeserializeGuard<K> {
     guard
 }
 
-/// Has objects planned for at once.
-pub(super) fn request(shared: &Shared, roots: BTreeSet<ObjectKey>) {
+/// Has objects planned for at once; but a capacity provider only when its status may be written
+/// again, since a thousand tasks that start on its nodes are a thousand changes to its figures.
+pub(super) fn request(shared: &Shared, changed: Kind, roots: BTreeSet<ObjectKey>) {
     for root in roots {
-        shared.request(root, Duration::ZERO);
+        let summed = root.kind == Kind::CapacityProvider && changed != root.kind;
+        let after = if summed { shared.status_due(&root) } else { None };
+        shared.request(root, after.unwrap_or_default());
     }
 }
 
@@ -232,7 +266,7 @@ fn take_list<K: Trimmed>(shared: &Shared, listed: Vec<DeserializeGuard<K>>) {
         roots.extend(take(&mut world, object));
     }
     drop(world);
-    request(shared, roots);
+    request(shared, K::KIND, roots);
 }
 
 fn meta_of<K: Shelved>(guard: &DeserializeGuard<K>) -> &ObjectMeta {

@@ -68,6 +68,21 @@ impl Reservation {
             (needed, instances) => f64::from(needed) / f64::from(instances) * 100.0,
         }
     }
+
+    /// In percent, to the nearest whole number.
+    ///
+    /// ```
+    /// use linkspan::ecs::managed_scaling::Reservation;
+    /// assert_eq!(Reservation { needed: 4, instances: 3 }.whole_percent(), 133);
+    /// assert_eq!(Reservation { needed: 2, instances: 0 }.whole_percent(), 200);
+    /// ```
+    pub fn whole_percent(self) -> i64 {
+        match (i64::from(self.needed), i64::from(self.instances)) {
+            (0, 0) => 100,
+            (_, 0) => 200,
+            (needed, instances) => (needed * 100 + instances / 2) / instances,
+        }
+    }
 }
 
 /// What a group's status keeps between two looks at it.

@@ -173,9 +173,8 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         }
         Kind::Service => service::plan(world, key, moment),
         Kind::Cluster => cluster::plan(world, key, moment),
-        Kind::CapacityProvider | Kind::Task | Kind::Rule => {
-            not_implemented::plan(world, key, moment)
-        }
+        Kind::CapacityProvider => capacity_provider::plan(world, key, moment),
+        Kind::Task | Kind::Rule => not_implemented::plan(world, key, moment),
         Kind::ServiceDeployment
         | Kind::Deployment
         | Kind::ReplicaSet

@@ -10,10 +10,6 @@ use crate::world::{Kind, ObjectKey, Unreadable, World};
 /// The plan for an object of a kind that this version only stores.
 pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let observed = match key.kind {
-        Kind::CapacityProvider => world
-            .capacity_providers
-            .get(&key.namespace, &key.name)
-            .map(|object| (object.metadata.clone(), object.status.clone())),
         Kind::Task => world
             .tasks
             .get(&key.namespace, &key.name)

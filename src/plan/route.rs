@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::world::{Change, Index, Kind, ObjectKey, Owned, Shelved, World};
+use super::capacity_provider::Standing;
+use crate::world::{Change, Index, Kind, ObjectKey, Owned, Placed, Shelved, World};
 
 /// The objects to plan for when one appears, changes or goes.
 pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<ObjectKey> {
@@ -32,12 +33,27 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
             roots.extend(services(world, &Index::service(namespace, uid)));
         }
     }
+    let standing = |object: Option<&Arc<K>>| object.and_then(|object| object.standing());
+    roots.extend(of_node(world, standing(old).as_ref(), standing(new).as_ref()));
+    if K::KIND == Kind::CapacityProvider && has_new_spec(old, new) {
+        // Whose strategy names it, whose cluster's does, or whom it selects by namespace and labels:
+        // people change a provider seldom, so that all are asked. Its status is no news to them.
+        roots.extend(world.services.keys());
+    }
     for index in before.union(&now) {
         let moved = !(before.contains(index) && now.contains(index));
         let left = moved && before.contains(index);
         roots.extend(related(world, K::KIND, index, moved, left));
     }
     roots
+}
+
+/// Whether an object came, went, or has another spec than before.
+fn has_new_spec<K: Shelved>(old: Option<&Arc<K>>, new: Option<&Arc<K>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => old.meta().generation != new.meta().generation,
+        _ => true,
+    }
 }
 
 /// Whether an object of this kind is planned for, rather than only written.
@@ -90,12 +106,49 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         (Kind::Service, Index::ServiceName(_) | Index::Child(..)) if moved => {
             services(world, index)
         }
+        // The next in line for a name.
+        (Kind::CapacityProvider, Index::ProviderName(_)) if moved => {
+            world.capacity_providers.find_keys(index)
+        }
+        // Of which node a task takes room, or for which provider's it waits. That a task has become
+        // ready, or that it restarts, moves nothing here.
+        (Kind::Pod, Index::Placed(placed)) if moved => of_task(world, placed),
         // Who follows the family; and whose record it is, by its frozen spec.
         (Kind::TaskDefinition, Index::Family(_)) | (Kind::ServiceDeployment, Index::Service(_)) => {
             services(world, index)
         }
         _ => Vec::new(),
     }
+}
+
+/// The capacity providers that a node belongs or belonged to, where they would see a difference: and
+/// as nodes come, go or get other labels, those that tell their nodes by a label of the same key,
+/// since they say which values there are.
+fn of_node(world: &World, old: Option<&Standing>, new: Option<&Standing>) -> Vec<ObjectKey> {
+    if old == new {
+        return Vec::new();
+    }
+    let relabelled = old.map(|old| &old.labels) != new.map(|new| &new.labels);
+    let standings = [old, new].into_iter().flatten();
+    let labels: BTreeSet<_> = standings.flat_map(|standing| &standing.labels).collect();
+    let find = |text: String| world.capacity_providers.find_keys(&Index::NodeLabel(text));
+    let mut found = Vec::new();
+    for (key, value) in labels {
+        found.extend(find(if relabelled { key.clone() } else { format!("{key}={value}") }));
+    }
+    found
+}
+
+/// The capacity providers that a task's node belongs to, or whose node it waits for.
+fn of_task(world: &World, placed: &Placed) -> Vec<ObjectKey> {
+    if placed.node.is_empty() {
+        let index = Index::ProviderName(placed.provider.clone());
+        return world.capacity_providers.find_keys(&index);
+    }
+    let node = world.nodes.get("", &placed.node);
+    let labels = node.iter().flat_map(|node| node.metadata.labels.iter().flatten());
+    let indexes = labels.map(|(key, value)| Index::NodeLabel(format!("{key}={value}")));
+    indexes.flat_map(|index| world.capacity_providers.find_keys(&index)).collect()
 }
 
 fn family(world: &World, index: &Index) -> Vec<ObjectKey> {

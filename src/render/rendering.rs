@@ -18,7 +18,7 @@ use crate::ecs::members::Input;
 use crate::ecs::reference::{cluster_of, family_of, service_of, task_definition_of};
 use crate::plan::finding::{Finding, Findings, Level};
 use crate::plan::judge::judge;
-use crate::plan::{Write, cluster, service, task_definition};
+use crate::plan::{Write, capacity_provider, cluster, service, task_definition};
 use crate::world::{Kind, ObjectKey, World, set};
 
 /// What is known of the files so far.
@@ -350,12 +350,15 @@ pub(super) fn found(world: &World, root: &Root) -> Option<(Input, Vec<Finding>)>
             findings = cluster::findings(spec, &cluster_of(spec, Some(&root.key.name)));
             Input::Cluster
         }
-        Kind::CapacityProvider => Input::CapacityProvider,
+        Kind::CapacityProvider => {
+            (_, findings) = capacity_provider::findings(spec, Some(&root.key.name));
+            Input::CapacityProvider
+        }
         Kind::Task => Input::Task,
         Kind::Rule => Input::Rule,
         _ => return None,
     };
-    if !matches!(root.key.kind, Kind::TaskDefinition | Kind::Service | Kind::Cluster) {
+    if matches!(root.key.kind, Kind::Task | Kind::Rule) {
         judge(input, spec, &mut findings);
     }
     Some((input, findings.0))

@@ -6,6 +6,7 @@
 
 mod key;
 mod object;
+mod placed;
 mod shelf;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub use key::{Kind, ObjectKey};
 pub use object::Object;
 pub(crate) use object::set;
+pub use placed::Placed;
 pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 
 use crate::api;

@@ -12,10 +12,11 @@ use kube::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Kind, ObjectKey, World};
+use super::{Kind, ObjectKey, Placed, World};
 use crate::api;
 use crate::ecs::reference;
 use crate::names::{self, GROUP, label};
+use crate::plan::capacity_provider::{self, Standing};
 
 /// A question other than the name, by which objects are found without a search.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +32,13 @@ pub enum Index {
     ServiceName(String),
     /// The services whose child of this kind has this name: `namespace/name`.
     Child(Kind, String),
+    /// The capacity providers that claim an ECS name, by the label that stands for it.
+    ProviderName(String),
+    /// The capacity providers that tell their nodes by this label, as `key=value`, or by any value of
+    /// it, as `key`.
+    NodeLabel(String),
+    /// A task by what it takes, and of which node.
+    Placed(Box<Placed>),
 }
 
 /// A kind of object that is kept in the [`World`].
@@ -47,6 +55,10 @@ pub trait Shelved:
     fn indexes(&self) -> Vec<Index> {
         let uid = self.meta().service_uid();
         uid.map(|uid| vec![Index::service(namespace_of(self), uid)]).unwrap_or_default()
+    }
+    /// How this node stands, if it is one.
+    fn standing(&self) -> Option<Standing> {
+        None
     }
 }
 
@@ -182,6 +194,11 @@ impl<K: Shelved> Shelf<K> {
         self.under(index).map(Self::key_of).collect()
     }
 
+    /// The indexes from one on, in order, without the objects behind them; one for each object.
+    pub fn indexed_from(&self, first: &Index) -> impl Iterator<Item = &Index> {
+        self.index.range((first.clone(), Name::default())..).map(|(index, _)| index)
+    }
+
     fn under(&self, index: &Index) -> impl Iterator<Item = &Name> {
         let first = (index.clone(), Name::default());
         let entries = self.index.range(first..);
@@ -274,15 +291,25 @@ macro_rules! shelved {
 }
 
 shelved! {
-    api::CapacityProvider => CapacityProvider, capacity_providers;
     api::Task => Task, tasks;
     api::Rule => Rule, rules;
     appsv1::Deployment => Deployment, deployments;
     appsv1::ReplicaSet => ReplicaSet, replica_sets;
-    corev1::Pod => Pod, pods;
     corev1::Service => Endpoints, endpoints;
     policyv1::PodDisruptionBudget => DisruptionBudget, disruption_budgets;
-    corev1::Node => Node, nodes;
+}
+
+impl Shelved for corev1::Node {
+    const KIND: Kind = Kind::Node;
+    fn shelf(world: &World) -> &Shelf<Self> {
+        &world.nodes
+    }
+    fn shelf_mut(world: &mut World) -> &mut Shelf<Self> {
+        &mut world.nodes
+    }
+    fn standing(&self) -> Option<Standing> {
+        Some(Standing::of(self))
+    }
 }
 
 impl Index {
@@ -306,6 +333,11 @@ impl Index {
         Self::ServiceName(format!("{namespace}/{cluster}/{service}"))
     }
 
+    /// The index of an ECS name of capacity providers.
+    pub fn provider_name(name: &str) -> Self {
+        Self::ProviderName(names::label_value(name))
+    }
+
     /// The index of a service's child.
     pub fn child(kind: Kind, namespace: &str, name: &str) -> Self {
         Self::Child(kind, format!("{namespace}/{name}"))
@@ -315,6 +347,20 @@ impl Index {
 shelved!(api::Cluster => Cluster, clusters, |object: &api::Cluster| {
     let name = reference::cluster_of(&object.spec.0, object.metadata.name.as_deref());
     vec![Index::cluster(namespace_of(object), &name)]
+});
+shelved!(api::CapacityProvider => CapacityProvider, capacity_providers,
+|object: &api::CapacityProvider| {
+    let (name, selection) =
+        capacity_provider::selection_of(&object.spec.0, object.metadata.name.as_deref());
+    let labels = selection.iter().flat_map(capacity_provider::Selection::labels);
+    let labels = labels.flat_map(|(key, value)| [key.to_owned(), format!("{key}={value}")]);
+    labels.map(Index::NodeLabel).chain([Index::provider_name(&name)]).collect()
+});
+shelved!(corev1::Pod => Pod, pods, |pod: &corev1::Pod| {
+    let uid = pod.metadata.service_uid();
+    let service = uid.map(|uid| Index::service(namespace_of(pod), uid));
+    let placed = Placed::of(pod).map(|placed| Index::Placed(Box::new(placed)));
+    service.into_iter().chain(placed).collect()
 });
 shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api::TaskDefinition| {
     let family = reference::family_of(&object.spec.0, object.metadata.name.as_deref());

@@ -18,6 +18,7 @@ mod tell;
 #[path = "../included/ask.rs"]
 mod ask;
 mod bounds;
+mod capacity;
 mod conflicts;
 #[path = "../included/corpus.rs"]
 mod corpus;

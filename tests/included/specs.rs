@@ -70,7 +70,10 @@ pub(crate) fn anything() -> impl Strategy<Value = Value> {
 }
 
 /// A sound spec in which a few members are something else.
-fn spoilt(sound: impl Strategy<Value = Value>, input: Input) -> impl Strategy<Value = Value> {
+pub(crate) fn spoilt(
+    sound: impl Strategy<Value = Value>,
+    input: Input,
+) -> impl Strategy<Value = Value> {
     let paths: Vec<&str> = input.members().map(|member| member.path).collect();
     let spoil = vec((select(paths), anything()), 0..2);
     prop_oneof![

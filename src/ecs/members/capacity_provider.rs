@@ -4,34 +4,41 @@
 //! the nodes of EKS are in `node_group` and `fargate_profile`.
 
 use super::row::Shape::{Integer, Object, Objects, String};
-use super::row::Verdict::{NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, row};
+
+/// What every group of nodes differs in.
+const OF_NODES: &str = "no group is looked up at AWS: its nodes are those of the cluster that have its \
+    name in a label of EKS, Karpenter, GKE or AKS, or that kubernetes.nodeSelector selects";
 
 /// The members of a capacity provider that stand in no other file.
 pub(super) const CAPACITY_PROVIDER: &[Member] = &[
     row(
         "name",
         String,
-        NotYet,
+        Honoured,
         "Provider name: up to 255 characters; must not start with aws, ecs or fargate.",
     )
     .required(),
     row(
         "cluster",
         String,
-        NotYet,
+        Approximated(
+            "a provider is there for the whole Kubernetes cluster; kubernetes.allowedNamespaces says \
+             for which namespaces",
+        ),
         "Cluster the provider belongs to; needed for managedInstancesProvider.",
     ),
     row(
         "autoScalingGroupProvider",
         Object,
-        NotYet,
+        Approximated(OF_NODES),
         "Nodes of an existing Auto Scaling group; this or managedInstancesProvider.",
     ),
     row(
         "autoScalingGroupProvider.autoScalingGroupArn",
         String,
-        NotYet,
+        Honoured,
         "ARN or name of the Auto Scaling group; cannot be changed.",
     )
     .required(),

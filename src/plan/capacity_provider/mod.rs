@@ -1,21 +1,24 @@
 //! What is a capacity provider, which nodes are its own, and how full are they?
 //!
 //! Reads a CapacityProvider's spec in each of its four forms, says how its nodes are told from
-//! others and what its tasks tolerate, and sums up what is seen of the nodes. It decides no sizes:
-//! that is [`crate::ecs::managed_scaling`]'s business.
+//! others and what its tasks tolerate, sums up what is seen of the nodes, and says it in its status. It
+//! decides no sizes: that is [`crate::ecs::managed_scaling`]'s business.
 
 mod chosen;
 mod kubernetes;
 mod nodes;
 mod read;
 mod seen;
+mod status;
 #[cfg(test)]
 mod tests;
 
 pub use chosen::{Asked, Capacity, Chosen, Objects, choose, judge_strategy, runs_on_fargate};
 pub use nodes::{POOL_LABELS, Selection};
-pub use read::{name_of, read};
-pub use seen::{Condition, Seen, condition, see};
+pub use read::{findings, name_of, read, selection_of};
+pub use seen::{Condition, Seen, Standing, condition, see};
+pub use status::owner_of;
+pub(super) use status::plan;
 
 use std::collections::BTreeMap;
 

@@ -46,6 +46,17 @@ impl Selection {
         }
     }
 
+    /// Each label by which they are told, as key and value.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let (all, any) = match self {
+            Self::All(all) => (Some(all), None),
+            Self::Any(any) => (None, Some(any)),
+        };
+        let all = all.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
+        let any = any.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
+        all.chain(any)
+    }
+
     /// The same as terms of a node affinity, of which one must hold.
     pub fn terms(&self) -> Vec<corev1::NodeSelectorTerm> {
         let one = |key: &String, value: &String| corev1::NodeSelectorRequirement {

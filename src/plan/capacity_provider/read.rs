@@ -7,8 +7,9 @@ use super::kubernetes::{self, texts};
 use super::nodes::Selection;
 use super::{CapacityProvider, FargateSelector, Form, Size};
 use crate::ecs::managed_scaling::Settings;
+use crate::ecs::members::Input;
 use crate::plan::finding::Findings;
-use crate::plan::judge::{brief, is_empty};
+use crate::plan::judge::{brief, is_empty, judge};
 
 /// The names of the two providers that exist without an object.
 pub(super) const BUILT_IN: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
@@ -25,6 +26,24 @@ const MOST_TAINTS: usize = 50;
 pub fn name_of(spec: &Value, object_name: Option<&str>) -> String {
     let own = spec.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     own.or(object_name).unwrap_or_default().to_owned()
+}
+
+/// The ECS name of a provider and how its nodes are told; none of the latter where the spec has no form.
+pub fn selection_of(spec: &Value, object_name: Option<&str>) -> (String, Option<Selection>) {
+    let provider = read(spec, object_name, &mut Findings::default());
+    (name_of(spec, object_name), provider.map(|provider| provider.nodes))
+}
+
+/// Everything that is found in a spec, and the provider that it is.
+pub fn findings(spec: &Value, object_name: Option<&str>) -> (Option<CapacityProvider>, Findings) {
+    let mut findings = Findings::default();
+    judge(Input::CapacityProvider, spec, &mut findings);
+    let mut told = Findings::default();
+    let provider = read(spec, object_name, &mut told);
+    // Of a value that has the wrong shape, the rule about it needs not be told too.
+    told.0.retain(|one| !findings.refusals().any(|shape| shape.path == one.path));
+    findings.0.extend(told.0);
+    (provider, findings)
 }
 
 /// Reads a spec; none where it breaks a rule without which nothing can be said of it.

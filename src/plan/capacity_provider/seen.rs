@@ -1,13 +1,15 @@
 //! What is seen of a capacity provider's nodes?
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as corev1;
 
 use super::nodes::Selection;
-use crate::ecs::managed_scaling::Shape;
-use crate::plan::placement::groups;
-use crate::plan::placement::resources::{Amounts, left, offered, takes_room};
+use crate::ecs::managed_scaling::{Needs, Shape};
+use crate::plan::placement::resources::{Amounts, offered};
+use crate::world::Placed;
 
 /// Taints by which autoscalers and clouds say that a node is about to end.
 const ENDING: [&str; 6] = [
@@ -54,6 +56,25 @@ pub fn condition(node: &corev1::Node) -> Condition {
     if is_ready { Condition::Ready } else { Condition::NotReady }
 }
 
+/// What capacity providers look at of a node: two that stand alike are alike to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// By which it is told whose it is.
+    pub labels: BTreeMap<String, String>,
+    /// How it does.
+    pub condition: Condition,
+    /// What it offers to pods.
+    pub offered: Amounts,
+}
+
+impl Standing {
+    /// How a node stands.
+    pub fn of(node: &corev1::Node) -> Self {
+        let labels = node.metadata.labels.clone().unwrap_or_default();
+        Self { labels, condition: condition(node), offered: offered(node) }
+    }
+}
+
 /// The sums over a provider's nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -63,10 +84,12 @@ pub struct Seen {
     pub registered: Amounts,
     /// What is left of that on nodes that take tasks.
     pub remaining: Amounts,
-    /// How many tasks run on its nodes, those of DAEMON services included.
+    /// How many tasks run on its nodes, those of DAEMON services aside.
     pub tasks: u32,
-    /// Names of the nodes that run no task but those of DAEMON services.
+    /// Names of the nodes that are up and run no task but those of DAEMON services.
     pub empty: Vec<String>,
+    /// When the youngest node that is up was made.
+    pub youngest: Option<Timestamp>,
     /// What single nodes offer, each kind once.
     pub shapes: Vec<Shape>,
 }
@@ -76,32 +99,49 @@ impl Seen {
     pub fn count(&self, condition: Condition) -> usize {
         self.nodes.values().filter(|one| **one == condition).count()
     }
+
+    /// How many nodes are up: the N of ECS's reservation. One that is about to end, or has not come
+    /// up, is none to count on.
+    pub fn up(&self) -> u32 {
+        let count = self.nodes.values().filter(|condition| is_up(**condition)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
 }
 
-/// Sums up the nodes that are selected, with the pods on each by the node's name.
-pub fn see<'a>(
+fn is_up(condition: Condition) -> bool {
+    matches!(condition, Condition::Ready | Condition::Cordoned)
+}
+
+/// Sums up the nodes that are selected, with the tasks on each.
+pub fn see<'a, N: Borrow<corev1::Node>>(
     selection: &Selection,
-    nodes: impl IntoIterator<Item = &'a corev1::Node>,
-    pods: &BTreeMap<String, Vec<&corev1::Pod>>,
+    nodes: impl IntoIterator<Item = N>,
+    tasks_on: impl Fn(&str) -> Vec<&'a Placed>,
 ) -> Seen {
-    let none = BTreeMap::new();
+    let unlabelled = BTreeMap::new();
     let mut seen = Seen::default();
     for node in nodes {
-        if !selection.selects(node.metadata.labels.as_ref().unwrap_or(&none)) {
+        let node = node.borrow();
+        if !selection.selects(node.metadata.labels.as_ref().unwrap_or(&unlabelled)) {
             continue;
         }
         let name = node.metadata.name.clone().unwrap_or_default();
         let condition = condition(node);
-        let on_it = pods.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let on_it = tasks_on(&name);
         let offered = offered(node);
         seen.registered = seen.registered.plus(offered);
         if condition == Condition::Ready {
-            seen.remaining = seen.remaining.plus(left(node, on_it.iter().copied()));
+            let left = on_it.iter().fold(offered, |left, task| left.less(task.amounts));
+            seen.remaining = seen.remaining.plus(left);
         }
-        let tasks = on_it.iter().filter(|pod| takes_room(pod) && groups::of(pod).is_some());
-        seen.tasks += u32::try_from(tasks.clone().count()).unwrap_or(u32::MAX);
-        if tasks.clone().all(|pod| is_daemon(pod)) {
-            seen.empty.push(name.clone());
+        let tasks = on_it.iter().filter(|task| !task.is_daemon).count();
+        seen.tasks = seen.tasks.saturating_add(u32::try_from(tasks).unwrap_or(u32::MAX));
+        if is_up(condition) {
+            let made = node.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            seen.youngest = seen.youngest.max(made);
+            if tasks == 0 {
+                seen.empty.push(name.clone());
+            }
         }
         let shape = shape(offered);
         if shape != Shape::default() && !seen.shapes.contains(&shape) {
@@ -114,11 +154,6 @@ pub fn see<'a>(
     seen
 }
 
-fn is_daemon(pod: &corev1::Pod) -> bool {
-    let mut owners = pod.metadata.owner_references.iter().flatten();
-    owners.any(|owner| owner.kind == "DaemonSet" && owner.controller == Some(true))
-}
-
 fn shape(offered: Amounts) -> Shape {
     let whole = |number: i64| u64::try_from(number).unwrap_or(0);
     Shape {
@@ -126,5 +161,16 @@ fn shape(offered: Amounts) -> Shape {
         mebibytes: whole(offered.memory >> 20),
         gpus: whole(offered.gpus),
         tasks: whole(offered.pods),
+    }
+}
+
+/// What a waiting task needs of an instance: MiB rounded up.
+pub(super) fn needs(task: &Placed) -> Needs {
+    let whole = |number: i64| u64::try_from(number).unwrap_or(0);
+    Needs {
+        millicores: whole(task.amounts.millicores),
+        mebibytes: whole(task.amounts.memory).div_ceil(1 << 20),
+        gpus: whole(task.amounts.gpus),
+        host_ports: task.host_ports,
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod status;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::plan::finding::Findings;
 use crate::plan::placement::resources::Amounts;
+use crate::world::Placed;
 
 fn read_as(name: &str, spec: &Value) -> (Option<CapacityProvider>, Vec<String>) {
     let mut findings = Findings::default();
@@ -213,19 +216,20 @@ fn nodes_are_summed_up() {
         serde_json::from_value(json!({
             "metadata": {"labels": {"ecs.linkspan.dev/service": "web"}, "ownerReferences": [
                 {"apiVersion": "apps/v1", "kind": owner, "name": "o", "uid": "u", "controller": true}]},
-            "spec": {"containers": [{"name": "a", "resources": {"requests": {"cpu": "500m"}}}]},
+            "spec": {"nodeName": "n", "containers": [{"name": "a", "resources": {"requests": {"cpu": "500m"}}}]},
             "status": {"phase": phase}}))
         .unwrap()
     };
     let (task, daemon, ended) =
         (pod("ReplicaSet", "Running"), pod("DaemonSet", "Running"), pod("Job", "Succeeded"));
-    let pods: BTreeMap<String, Vec<&corev1::Pod>> = [
-        ("busy".to_owned(), vec![&task, &daemon]),
-        ("daemon".to_owned(), vec![&daemon, &ended]),
-        ("other".to_owned(), vec![&task]),
-    ]
-    .into();
-    let seen = see(&Selection::All(labels(&[("pool", "p")])), &nodes, &pods);
+    let [task, daemon, ended] = [&task, &daemon, &ended].map(Placed::of);
+    let tasks_on = |node: &str| match node {
+        "busy" => [&task, &daemon].into_iter().flatten().collect(),
+        "daemon" => [&daemon, &ended].into_iter().flatten().collect(),
+        "other" => task.iter().collect(),
+        _ => vec![],
+    };
+    let seen = see(&Selection::All(labels(&[("pool", "p")])), &nodes, tasks_on);
     let conditions: Vec<_> = seen.nodes.iter().map(|(name, one)| (name.as_str(), *one)).collect();
     assert_eq!(
         conditions,
@@ -244,8 +248,9 @@ fn nodes_are_summed_up() {
         Amounts { millicores: 10_000, memory: 20 << 30, gpus: 0, pods: 50 }
     );
     assert_eq!(seen.remaining, Amounts { millicores: 2500, memory: 8 << 30, gpus: 0, pods: 17 });
-    assert_eq!(seen.tasks, 3);
-    assert_eq!(seen.empty, ["cordoned", "daemon", "marked", "new", "spot"]);
+    assert_eq!(seen.tasks, 1);
+    assert_eq!(seen.up(), 3);
+    assert_eq!(seen.empty, ["cordoned", "daemon"]);
     assert_eq!(seen.shapes.len(), 1);
 }
 
