@@ -32,6 +32,7 @@ pub use tokio_util::sync::CancellationToken;
 
 use self::memory::Memory;
 use self::metrics::Metrics;
+use crate::ecs::scaling::target_tracking::Timing;
 use crate::world::{ObjectKey, World};
 
 /// Settings of the operator.
@@ -46,6 +47,9 @@ pub struct Settings {
     /// Least time between two writes of one object's status that nobody waits for; five times that
     /// while many objects move at once.
     pub status_interval: Duration,
+    /// When a metric's deviation has lasted long enough for a scaling policy. Only tests have other
+    /// numbers than AWS.
+    pub scaling_timing: Timing,
 }
 
 impl Default for Settings {
@@ -55,6 +59,7 @@ impl Default for Settings {
             listen: None,
             grace: Duration::from_secs(25),
             status_interval: Duration::from_secs(1),
+            scaling_timing: Timing::default(),
         }
     }
 }
@@ -108,7 +113,11 @@ pub async fn run(
     let minor = server_minor(&client).await.context("asking the API server for its version")?;
     tracing::info!(kubernetes = format!("1.{minor}"), "connected");
     let shared = Arc::new(Shared {
-        world: RwLock::new(World { server_minor: Some(minor), ..World::default() }),
+        world: RwLock::new(World {
+            server_minor: Some(minor),
+            scaling_timing: settings.scaling_timing,
+            ..World::default()
+        }),
         requests,
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),

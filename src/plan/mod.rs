@@ -124,6 +124,19 @@ pub enum Write {
         /// Whether it must not wait for others to be written with it.
         urgent: bool,
     },
+    /// Set the count of tasks through the scale subresource, if the object still is the one of this
+    /// UID and version.
+    Scale {
+        /// Which.
+        key: ObjectKey,
+        /// The UID that it must have.
+        uid: String,
+        /// The resource version that it must have: whoever else has set the count meanwhile is heard
+        /// first.
+        version: Option<String>,
+        /// The count.
+        replicas: i32,
+    },
     /// Set the whole status of an object that cannot be read, which the API server could not merge
     /// with another, if it still is the one of this UID.
     MendStatus {
@@ -141,9 +154,10 @@ impl Write {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Create(object) | Self::Apply(object) => &object.key,
-            Self::Delete { key, .. } | Self::Status { key, .. } | Self::MendStatus { key, .. } => {
-                key
-            }
+            Self::Delete { key, .. }
+            | Self::Status { key, .. }
+            | Self::Scale { key, .. }
+            | Self::MendStatus { key, .. } => key,
         }
     }
 }
@@ -182,6 +196,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         | Kind::Pod
         | Kind::Endpoints
         | Kind::DisruptionBudget
+        | Kind::HorizontalPodAutoscaler
         | Kind::Node => Plan::default(),
     }
 }

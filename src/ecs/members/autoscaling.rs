@@ -5,7 +5,7 @@
 //! Forecasts are in `predictive`.
 
 use super::row::Shape::{Boolean, Integer, Number, Object, Objects, String, Timestamp};
-use super::row::Verdict::{NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, row};
 
 /// The path of a member of a scaling policy.
@@ -22,20 +22,25 @@ macro_rules! tracking {
     };
 }
 
+/// What becomes of a cooldown.
+const PAUSE: &str = "Kubernetes' autoscaler knows no pause between two changes: it may change the \
+                     count tenfold, or freely downwards, within such a time, and waits for three \
+                     minutes above the target, or fifteen below it, before that";
+
 /// The members about scaling, forecasts left out.
 pub(super) const AUTOSCALING: &[Member] = &[
-    row("autoscaling", Object, NotYet, "How the service's desired count follows its load."),
-    row("autoscaling.scalableTarget", Object, NotYet, "Bounds within which the count is scaled."),
+    row("autoscaling", Object, Honoured, "How the service's desired count follows its load."),
+    row("autoscaling.scalableTarget", Object, Honoured, "Bounds within which the count is scaled."),
     row(
         "autoscaling.scalableTarget.minCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "Fewest tasks that scaling leaves; 0 is allowed.",
     ),
     row(
         "autoscaling.scalableTarget.maxCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "Most tasks that scaling reaches; at least minCapacity.",
     ),
     row(
@@ -47,38 +52,38 @@ pub(super) const AUTOSCALING: &[Member] = &[
     row(
         "autoscaling.scalableTarget.suspendedState",
         Object,
-        NotYet,
+        Honoured,
         "Which kinds of scaling are held back.",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.dynamicScalingInSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back removal of tasks by policies (default false).",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.dynamicScalingOutSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back addition of tasks by policies (default false).",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.scheduledScalingSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back scheduled actions (default false).",
     ),
     row(
         "autoscaling.scalingPolicies",
         Objects,
-        NotYet,
+        Honoured,
         "Policies that scale by metrics; a removal needs the consent of all.",
     ),
-    row(policy!("policyName"), String, NotYet, "Policy name, unique in the service.").required(),
+    row(policy!("policyName"), String, Honoured, "Policy name, unique in the service.").required(),
     row(
         policy!("policyType"),
         String,
-        NotYet,
+        Honoured,
         "StepScaling, TargetTrackingScaling or PredictiveScaling.",
     ),
     row(
@@ -139,26 +144,26 @@ pub(super) const AUTOSCALING: &[Member] = &[
     row(
         policy!("targetTrackingScalingPolicyConfiguration"),
         Object,
-        NotYet,
+        Honoured,
         "Keeps a metric near a value.",
     ),
     row(
         tracking!("targetValue"),
         Number,
-        NotYet,
+        Honoured,
         "Value to keep, in the metric's own unit, e.g. percent.",
     )
     .required(),
     row(
         tracking!("predefinedMetricSpecification"),
         Object,
-        NotYet,
+        Honoured,
         "A metric known by name; this or customizedMetricSpecification.",
     ),
     row(
         tracking!("predefinedMetricSpecification.predefinedMetricType"),
         String,
-        NotYet,
+        Honoured,
         "ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or \
          ALBRequestCountPerTarget.",
     )
@@ -301,64 +306,64 @@ pub(super) const AUTOSCALING: &[Member] = &[
     row(
         tracking!("scaleOutCooldown"),
         Integer,
-        NotYet,
+        Approximated(PAUSE),
         "Seconds after an addition before the next one (default 300).",
     ),
     row(
         tracking!("scaleInCooldown"),
         Integer,
-        NotYet,
+        Approximated(PAUSE),
         "Seconds after a removal before the next one (default 300).",
     ),
-    row(tracking!("disableScaleIn"), Boolean, NotYet, "Never removes tasks (default false)."),
-    row("autoscaling.scheduledActions", Objects, NotYet, "Changes of the bounds at set times."),
+    row(tracking!("disableScaleIn"), Boolean, Honoured, "Never removes tasks (default false)."),
+    row("autoscaling.scheduledActions", Objects, Honoured, "Changes of the bounds at set times."),
     row(
         "autoscaling.scheduledActions[].schedule",
         String,
-        NotYet,
+        Honoured,
         "`at(yyyy-mm-ddThh:mm:ss)`, `rate(5 minutes)` or `cron(...)` with six fields.",
     ),
     row(
         "autoscaling.scheduledActions[].timezone",
         String,
-        NotYet,
+        Honoured,
         "IANA time zone of at and cron, e.g. Europe/Berlin (default UTC).",
     ),
     row(
         "autoscaling.scheduledActions[].scheduledActionName",
         String,
-        NotYet,
+        Honoured,
         "Action name, unique in the service: 1 to 256 characters.",
     )
     .required(),
     row(
         "autoscaling.scheduledActions[].startTime",
         Timestamp,
-        NotYet,
+        Honoured,
         "Not before this time (UTC).",
     ),
     row(
         "autoscaling.scheduledActions[].endTime",
         Timestamp,
-        NotYet,
+        Honoured,
         "Not after this time (UTC); nothing is reverted then.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction",
         Object,
-        NotYet,
+        Honoured,
         "New bounds, one or both; they stay until changed again.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction.minCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "New minCapacity; fewer tasks are raised to it.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction.maxCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "New maxCapacity; more tasks are cut to it.",
     ),
 ];

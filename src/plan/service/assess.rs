@@ -13,6 +13,7 @@ use super::rollout::{Held, Step};
 use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::defect::{self, Defect};
+use crate::ecs::scaling::state::ScalingState;
 use crate::names;
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
 use crate::plan::finding::Findings;
@@ -29,6 +30,8 @@ pub(super) struct Situation<'a> {
     pub(super) steady: bool,
     /// The record whose template the workload has.
     pub(super) written: Option<i64>,
+    /// What scaling remembers from now on.
+    pub(super) scaling: Option<ScalingState>,
     outcome: Outcome,
     reason: Reason,
     message: String,
@@ -42,6 +45,7 @@ impl<'a> Situation<'a> {
             newest: observed.newest().map(Arc::as_ref),
             steady: false,
             written: observed.seen().sequence,
+            scaling: remembered(observed),
             outcome: obstacle.outcome(),
             reason: obstacle.reason,
             message: obstacle.message,
@@ -88,6 +92,7 @@ impl<'a> Situation<'a> {
             newest: Some(newest),
             steady,
             written: seen.sequence,
+            scaling: remembered(observed),
             outcome,
             reason,
             message,
@@ -99,6 +104,11 @@ impl<'a> Situation<'a> {
         let outcome = obstacle.outcome();
         Self { outcome, reason: obstacle.reason, message: obstacle.message, ..self }
     }
+}
+
+/// What scaling remembered so far.
+fn remembered(observed: &Observed) -> Option<ScalingState> {
+    observed.service.status.as_ref()?.scaling.clone()
 }
 
 fn no_room(settings: &Settings) -> String {
@@ -159,6 +169,7 @@ pub(super) fn report(
         events: Vec::new(),
         started: None,
         stopped: None,
+        scaling: situation.scaling.clone(),
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };
     let mut notes = events::advance(&before, &mut after, &observed.pods, moment.now);
@@ -184,7 +195,9 @@ fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, pla
     // Counts may wait for each other; what people and scripts wait on may not.
     let urgent = before.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         != after.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
-        || before.observed_generation != after.observed_generation;
+        || before.observed_generation != after.observed_generation
+        // What was done is not done again.
+        || before.scaling != after.scaling;
     plan.writes.push(Write::Status {
         key: observed.key.clone(),
         uid: observed.uid.clone(),

@@ -12,6 +12,7 @@ mod observed;
 mod record;
 mod resolve;
 pub mod rollout;
+mod scaling;
 mod tasks;
 mod workload;
 
@@ -66,7 +67,8 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return assess::draining(&observed, moment);
     }
     let mut findings = Findings::default();
-    let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let mut settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
     if let Some((reference, names, mut unmapped)) = observed.names() {
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
         // What is refused keeps a new deployment from starting, and nothing else.
@@ -74,7 +76,13 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         findings.0.extend(unmapped.0.into_iter().map(of));
         findings.0.extend(names.at_launch.0);
     }
-    let pass = Pass { observed: &observed, settings: &settings, findings: &findings, moment };
+    let pass = Pass {
+        observed: &observed,
+        settings: &settings,
+        scaled: scaled.as_ref(),
+        findings: &findings,
+        moment,
+    };
     let mut plan = Plan::default();
 
     if let Some(obstacle) = obstacle_to_all(&observed, &findings) {
@@ -139,7 +147,9 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     let mut findings = Findings::default();
     let Some(observed) = Observed::of(world, key) else { return findings };
     let spec = &observed.service.spec.0;
-    resolve::settings(spec, &observed.name, &mut findings);
+    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
+    // What is wrong with it is wrong at any time.
+    scaling::scaled(world, &observed, &mut settings, Timestamp::UNIX_EPOCH, &mut findings);
     if !observed.mapping.exists && observed.cluster != "default" {
         let message = format!(
             "no Cluster of that name is in namespace {}; it is taken for one without settings",
@@ -169,6 +179,8 @@ pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings
 struct Pass<'a> {
     observed: &'a Observed,
     settings: &'a resolve::Settings,
+    /// Where the service is scaled.
+    scaled: Option<&'a scaling::Scaled>,
     findings: &'a Findings,
     moment: &'a Moment,
 }
@@ -246,6 +258,10 @@ impl Pass<'_> {
                 }
             }
         };
+        // Who changes the count, then the count, then what follows from it.
+        child(&observed.autoscaler, self.scaled.and_then(|scaled| scaled.autoscaler(observed)), plan);
+        plan.writes.extend(scaling::surplus(observed, self.scaled));
+        plan.writes.extend(self.scaled.and_then(|scaled| scaled.count(observed)));
         child(&observed.endpoints, endpoints::build(observed, &situation), plan);
         child(
             &observed.disruption_budget,
@@ -265,10 +281,15 @@ impl Pass<'_> {
         if waits && self.moment.rejected.is_none() {
             return;
         }
-        let situation = match obstacle {
+        let mut situation = match obstacle {
             Some(obstacle) => situation.with(obstacle),
             None => situation,
         };
+        situation.scaling = self.scaled.map(|scaled| scaled.state.clone());
+        if let Some(scaled) = self.scaled {
+            scaled.wake_at.into_iter().for_each(|at| plan.wake(at));
+            plan.notes.extend(scaled.notes());
+        }
         assess::report(observed, &situation, self.findings, moment, plan);
     }
 }

@@ -1,0 +1,230 @@
+//! What does scaling do to a service now?
+//!
+//! Its bounds and policies become a HorizontalPodAutoscaler on the Service's own scale subresource;
+//! scheduled actions move the bounds, and the count where it is outside of them; and a count that a
+//! manifest has stopped setting, so that it fell to the default, is put back to what it was. The count
+//! is the one thing of a user's spec that is ever written, and only where `autoscaling` is present.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use super::observed::{Observed, Standing};
+use super::record::{labels, owner};
+use super::resolve::Settings;
+use crate::api::{Reason, RolloutState};
+use crate::ecs::scaling::state::{Activity, ScalingState};
+use crate::names;
+use crate::plan::finding::Findings;
+use crate::plan::scaling::decide::{Outcome, Situation, decide};
+use crate::plan::scaling::horizontal::Evaluator;
+use crate::plan::scaling::read::{Autoscaling, read};
+use crate::plan::scaling::writers;
+use crate::plan::{Note, Write};
+use crate::world::{Kind, Object, ObjectKey, World};
+
+/// For how long an autoscaler may be without its metrics before it is said: those of new tasks take a
+/// minute or two to come.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(3);
+
+/// What scaling comes to.
+pub(super) struct Scaled {
+    /// What to remember.
+    pub(super) state: ScalingState,
+    /// When time alone can change the answer.
+    pub(super) wake_at: Option<Timestamp>,
+    /// What has been done.
+    activities: Vec<Activity>,
+    autoscaler: Option<Box<autoscalingv2::HorizontalPodAutoscalerSpec>>,
+    /// The count to write, if it is to change.
+    count: Option<i32>,
+}
+
+/// Decides, where the service is scaled; the settings then have the count that it comes to.
+pub(super) fn scaled(
+    world: &World,
+    observed: &Observed,
+    settings: &mut Settings,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Option<Scaled> {
+    let spec = &observed.service.spec.0;
+    let autoscaling = read(spec, findings)?;
+    let put_back = put_back(observed, settings.desired);
+    let count = put_back.as_ref().map_or(settings.desired, |(count, _)| *count);
+    say_who_else_sets(observed, findings);
+    let Outcome { evaluator, count: acted, mut activities, mut state, wake_at, .. } =
+        outcome(world, observed, autoscaling, count, now, findings);
+    if let Some((count, who)) = &put_back {
+        let activity = Activity::sets_count(*count, returned(who, *count), now);
+        state.remember(activity.clone());
+        activities.push(activity);
+    }
+    let autoscaler = match evaluator {
+        Evaluator::Horizontal(spec) => Some(spec),
+        Evaluator::Nobody | Evaluator::Native(_) => None,
+    };
+    let mut wake_at = wake_at;
+    if autoscaler.is_some()
+        && let Some(at) = say_what_is_not_measured(observed, now, findings)
+    {
+        wake_at = Some(wake_at.map_or(at, |other| other.min(at)));
+    }
+    let wanted = acted.unwrap_or(count);
+    let count = (wanted != settings.desired).then_some(wanted);
+    settings.desired = wanted;
+    Some(Scaled { state, wake_at, activities, autoscaler, count })
+}
+
+fn outcome(
+    world: &World,
+    observed: &Observed,
+    mut autoscaling: Autoscaling,
+    count: i32,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Outcome {
+    let status = observed.service.status.clone().unwrap_or_default();
+    let created = observed.service.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let looked_at = status.observed_generation.is_some();
+    let situation = Situation {
+        object: &observed.key.name,
+        resource: &format!("service/{}/{}", observed.cluster, observed.name),
+        count,
+        deploying: is_deploying(observed),
+        kubernetes_minor: world.server_minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR),
+        unseen_since: created.filter(|_| !looked_at).unwrap_or(now),
+        samples: &BTreeMap::new(),
+        timing: world.scaling_timing,
+    };
+    let state = status.scaling.unwrap_or_default();
+    let outcome = decide(&autoscaling, &situation, &state, findings, now);
+    let Evaluator::Native(reasons) = &outcome.evaluator else { return outcome };
+    let message = format!(
+        "no policy has an effect in this version of Linkspan, which leaves them all to a \
+         HorizontalPodAutoscaler, and none can be made: {}",
+        reasons.join("; ")
+    );
+    findings.differs("autoscaling.scalingPolicies", message);
+    // The schedule goes on without them.
+    autoscaling.policies.clear();
+    decide(&autoscaling, &situation, &state, findings, now)
+}
+
+/// Whether a deployment is under way, in which ECS removes no tasks by policies.
+fn is_deploying(observed: &Observed) -> bool {
+    let state = |record: &crate::api::ServiceDeployment| {
+        record.status.as_ref().and_then(|status| status.rollout_state)
+    };
+    observed
+        .newest()
+        .is_none_or(|newest| matches!(state(newest), None | Some(RolloutState::InProgress)))
+}
+
+/// The count to put back, and who stopped setting it.
+fn put_back(observed: &Observed, count: i32) -> Option<(i32, String)> {
+    let status = observed.service.status.as_ref()?;
+    status.observed_generation?;
+    let who = writers::gave_up(&observed.service.metadata, count)?;
+    let last = status.desired_count;
+    (last != count).then_some((last, who))
+}
+
+fn returned(who: &str, count: i32) -> String {
+    format!("{who} no longer sets desiredCount, so that it fell to 1; it is put back to {count}")
+}
+
+fn say_who_else_sets(observed: &Observed, findings: &mut Findings) {
+    if let Some(who) = writers::manifest(&observed.service.metadata) {
+        let message = format!(
+            "is set by the manifest that `{who}` applies, and the service is scaled: each apply sets \
+             the count back, as UpdateService would; take it out of the manifest, and the count stays"
+        );
+        findings.differs("desiredCount", message);
+    }
+}
+
+/// Says that the autoscaler has been without its metrics for a while; tells when that will be so.
+fn say_what_is_not_measured(
+    observed: &Observed,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Option<Timestamp> {
+    let Standing::Ours(found) = &observed.autoscaler else { return None };
+    let conditions = found.pointer("/status/conditions")?.as_array()?;
+    let active = conditions.iter().find(|one| one.get("type") == Some(&"ScalingActive".into()))?;
+    let word = |name: &str| active.get(name).and_then(Value::as_str).unwrap_or_default();
+    // With no task there is nothing to measure.
+    if word("status") != "False" || word("reason") == "ScalingDisabled" {
+        return None;
+    }
+    let since: Timestamp = word("lastTransitionTime").parse().ok()?;
+    let due = since + PATIENCE;
+    if now < due {
+        return Some(due);
+    }
+    findings.differs(
+        "autoscaling.scalingPolicies",
+        format!(
+            "the count stays as it is, since metrics cannot be read: {}; the cluster needs \
+             metrics-server, or another that serves metrics.k8s.io",
+            word("message")
+        ),
+    );
+    None
+}
+
+impl Scaled {
+    /// The HorizontalPodAutoscaler, where one can do what the policies say.
+    pub(super) fn autoscaler(&self, observed: &Observed) -> Option<Object> {
+        let autoscaler = autoscalingv2::HorizontalPodAutoscaler {
+            metadata: ObjectMeta {
+                name: Some(names::autoscaler(&observed.name, &observed.uid)),
+                namespace: Some(observed.key.namespace.clone()),
+                labels: Some(labels(observed)),
+                owner_references: Some(vec![owner(observed)]),
+                ..ObjectMeta::default()
+            },
+            spec: self.autoscaler.as_deref()?.clone(),
+            status: None,
+        };
+        Some(Object::of(&autoscaler))
+    }
+
+    /// The write of the count, where it is to change.
+    pub(super) fn count(&self, observed: &Observed) -> Option<Write> {
+        Some(Write::Scale {
+            key: observed.key.clone(),
+            uid: observed.uid.clone(),
+            version: observed.service.metadata.resource_version.clone(),
+            replicas: self.count?,
+        })
+    }
+
+    /// What has been done, to be told.
+    pub(super) fn notes(&self) -> impl Iterator<Item = Note> {
+        self.activities.iter().map(|activity| {
+            let failed = activity.has_failed();
+            let outcome = if failed { &activity.status_message } else { &activity.cause };
+            Note {
+                warning: failed,
+                reason: Reason::Scaling,
+                message: format!("{} ({outcome})", activity.description),
+            }
+        })
+    }
+}
+
+/// The deletion of an autoscaler that nothing asks for any more.
+pub(super) fn surplus(observed: &Observed, scaled: Option<&Scaled>) -> Option<Write> {
+    let Standing::Ours(found) = &observed.autoscaler else { return None };
+    if scaled.is_some_and(|scaled| scaled.autoscaler.is_some()) {
+        return None;
+    }
+    let uid = found.pointer("/metadata/uid").and_then(Value::as_str)?.to_owned();
+    let name = names::autoscaler(&observed.name, &observed.uid);
+    let key = ObjectKey::new(Kind::HorizontalPodAutoscaler, &observed.key.namespace, &name);
+    Some(Write::Delete { key, uid })
+}
