@@ -17,6 +17,7 @@ mod tell;
 
 #[path = "../included/ask.rs"]
 mod ask;
+mod autoscaling;
 mod bounds;
 mod conflicts;
 #[path = "../included/corpus.rs"]
@@ -30,6 +31,7 @@ mod interruption;
 mod kinds;
 mod lifecycle;
 mod malformed;
+mod metrics_api;
 #[path = "../interruption/operator.rs"]
 mod operator;
 mod parity;
