@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as corev1;
 use kube::api::PostParams;
-use linkspan::api::TaskDefinition;
+use linkspan::api::{Service, TaskDefinition};
 use serde_json::{Value, json};
 
 use crate::operator::Operator;
-use crate::support::{Place, control_plane_with, options, patience, task_definition, until};
+use crate::support::{
+    Place, control_plane_with, options, patience, status_of, task_definition, until,
+};
 
 /// How long nothing may be written: `LINKSPAN_QUIET_SECONDS`.
 fn quiet_for() -> Duration {
