@@ -40,7 +40,8 @@ pub(super) fn put_in(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let mut say = |of: &Pasted<'_>, message: String| {
-        let documents = sources.get(of.source).and_then(|(_, source)| source.documents.as_ref().ok());
+        let documents =
+            sources.get(of.source).and_then(|(_, source)| source.documents.as_ref().ok());
         let place = documents
             .and_then(|documents| documents.get(of.document)?.places.get(&of.path))
             .map(|place| place.key.unwrap_or(place.value));
@@ -66,7 +67,9 @@ pub(super) fn put_in(
                 }
             }
         }
-        for alarm in alarms_from_cloudwatch(pasted.value).iter().filter_map(Value::as_array).flatten() {
+        for alarm in
+            alarms_from_cloudwatch(pasted.value).iter().filter_map(Value::as_array).flatten()
+        {
             put_alarm(alarm, roots).unwrap_or_else(|message| say(pasted, message));
         }
     }

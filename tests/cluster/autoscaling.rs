@@ -108,10 +108,11 @@ async fn autoscaler(place: &Place, service: &Service) -> Autoscaler {
 }
 
 async fn count_is(place: &Place, count: i32) -> Service {
-    place.service_when("web", &format!("{count} tasks desired"), |service| {
-        service.spec.0["desiredCount"] == json!(count)
-    })
-    .await
+    place
+        .service_when("web", &format!("{count} tasks desired"), |service| {
+            service.spec.0["desiredCount"] == json!(count)
+        })
+        .await
 }
 
 #[tokio::test]
@@ -176,7 +177,8 @@ async fn an_autoscaler_is_mended_and_goes_with_what_asked_for_it() {
     .await;
     let theirs: Autoscaler = serde_json::from_value(json!({
         "metadata": {"name": name},
-        "spec": {"maxReplicas": 1, "scaleTargetRef": {"kind": "Deployment", "name": "theirs"}},
+        "spec": {"maxReplicas": 1, "scaleTargetRef":
+            {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}},
     }))
     .unwrap();
     let autoscalers = place.api::<Autoscaler>();
@@ -198,10 +200,12 @@ async fn manifests_that_never_set_the_count_never_reset_it() {
     place.steady("web", 2, "shop:1").await;
     let counts = Counts::of::<Service>(&place, "web", "/spec/desiredCount").await;
     load(&place, 700.0);
-    let client_side = PatchParams { field_manager: Some("gitops".into()), ..PatchParams::default() };
+    let client_side =
+        PatchParams { field_manager: Some("gitops".into()), ..PatchParams::default() };
     for round in 0..50 {
         place.service("web", spec.clone()).await;
-        let noted = json!({"metadata": {"annotations": {"round": round.to_string()}}, "spec": spec});
+        let noted =
+            json!({"metadata": {"annotations": {"round": round.to_string()}}, "spec": spec});
         place.api::<Service>().patch("web", &client_side, &Patch::Merge(&noted)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -242,6 +246,54 @@ async fn a_manifest_that_stops_setting_the_count_leaves_it_as_it_is() {
     place.steady("web", 1, "shop:1").await;
     assert_eq!(counts.end(), [3, 1, 3, 1]);
     assert_eq!(tasks.end(), [3, 1], "no task went for the fall");
+}
+
+/// What `kubectl apply` does without `--server-side`: it keeps the manifest in an annotation, and sets
+/// to null what is no longer in it.
+async fn apply_on_the_clients_side(place: &Place, spec: &Value, gone: &[&str]) {
+    let kept = "kubectl.kubernetes.io/last-applied-configuration";
+    let manifest = json!({"spec": spec}).to_string();
+    let mut spec = spec.clone();
+    for name in gone {
+        spec[name] = Value::Null;
+    }
+    let manager = Some("kubectl-client-side-apply".to_owned());
+    let mut body = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+        "metadata": {"annotations": {kept: manifest}}, "spec": spec});
+    let services = place.api::<Service>();
+    if services.get_opt("web").await.unwrap().is_some() {
+        let parameters = PatchParams { field_manager: manager, ..PatchParams::default() };
+        services.patch("web", &parameters, &Patch::Merge(&body)).await.unwrap();
+    } else {
+        body["metadata"]["name"] = json!("web");
+        let parameters = PostParams { field_manager: manager, ..PostParams::default() };
+        services.create(&parameters, &serde_json::from_value(body).unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_applied_on_the_clients_side_may_stop_setting_the_count_too() {
+    let place = place("clients").await;
+    load(&place, 250.0);
+    let mut sets = scaled(2, 6);
+    sets["desiredCount"] = json!(2);
+    apply_on_the_clients_side(&place, &sets, &[]).await;
+    place.steady("web", 2, "shop:1").await;
+    load(&place, 600.0);
+    place.steady("web", 4, "shop:1").await;
+    let counts = Counts::of::<Service>(&place, "web", "/spec/desiredCount").await;
+    apply_on_the_clients_side(&place, &scaled(2, 6), &["desiredCount"]).await;
+    let service = place
+        .service_when("web", "the count is put back", |service| {
+            let state = status_of(service).scaling.unwrap_or_default();
+            let cause = state.activities.first().map(|one| one.cause.clone()).unwrap_or_default();
+            cause.starts_with("kubectl-client-side-apply no longer sets desiredCount")
+                && service.spec.0["desiredCount"] == json!(4)
+        })
+        .await;
+    place.steady("web", 4, "shop:1").await;
+    assert_eq!(place.deployment(&service).await.spec.unwrap().replicas, Some(4));
+    assert_eq!(counts.end(), [4, 1, 4]);
 }
 
 #[tokio::test]

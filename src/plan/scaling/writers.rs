@@ -56,8 +56,7 @@ fn name(entry: &ManagedFieldsEntry) -> String {
 
 /// Whether the manifest that an applier keeps sets the count; none where there is no such manifest.
 fn manifest_sets_count(meta: &ObjectMeta) -> Option<bool> {
-    let kept: Value =
-        serde_json::from_str(meta.annotations.as_ref()?.get(LAST_APPLIED)?).ok()?;
+    let kept: Value = serde_json::from_str(meta.annotations.as_ref()?.get(LAST_APPLIED)?).ok()?;
     Some(kept.pointer("/spec/desiredCount").is_some_and(|count| !count.is_null()))
 }
 
@@ -75,27 +74,23 @@ pub fn manifest(meta: &ObjectMeta) -> Option<String> {
     applied.or_else(kept).map(name)
 }
 
-/// Who stopped setting the count, so that it fell to the default. None where somebody has set it, and
-/// where it is not known who wrote what.
-pub fn gave_up(meta: &ObjectMeta, count: i32) -> Option<String> {
+/// Whether a manifest that used to set the count has stopped it, so that the count fell to the default.
+/// Not where somebody has set it since, nor where it is not known who wrote what.
+///
+/// That a manifest used to set it must be remembered: while a count belongs to nobody, the API server
+/// does not note who writes it through the scale subresource.
+pub fn gave_up(meta: &ObjectMeta, count: i32) -> bool {
     if count != DEFAULT_COUNT || meta.managed_fields.is_none() {
-        return None;
+        return false;
     }
-    let setters: Vec<&ManagedFieldsEntry> =
-        writers(meta).filter(|entry| sets_count(entry)).collect();
-    let latest = |entries: &mut dyn Iterator<Item = &ManagedFieldsEntry>| {
-        entries
-            .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))
-            .map_or_else(|| "a manifest".to_owned(), name)
-    };
-    if setters.is_empty() {
+    let mut setters = writers(meta).filter(|entry| sets_count(entry)).peekable();
+    if setters.peek().is_none() {
         // Server-side: what is no longer in the manifest belongs to nobody.
-        return Some(latest(&mut writers(meta).filter(|entry| entry.subresource.is_none())));
+        return true;
     }
     // On the client's side: the fall itself is noted as a write.
-    let fell = setters.iter().all(|entry| keeps_manifest(entry) && entry.subresource.is_none());
-    (fell && manifest_sets_count(meta) == Some(false))
-        .then(|| latest(&mut setters.iter().copied()))
+    setters.all(|entry| keeps_manifest(entry) && entry.subresource.is_none())
+        && manifest_sets_count(meta) == Some(false)
 }
 
 #[cfg(test)]
@@ -138,8 +133,8 @@ mod tests {
         let left = entry("gitops", "Apply", None, &json!({"f:spec": {"f:taskDefinition": {}}}));
         let status = entry("linkspan", "Apply", Some("status"), &count());
         let meta = meta(&json!([left, status]), None);
-        assert_eq!(gave_up(&meta, 1).as_deref(), Some("gitops"));
-        assert_eq!(gave_up(&meta, 2), None, "somebody set it");
+        assert!(gave_up(&meta, 1));
+        assert!(!gave_up(&meta, 2), "somebody set it");
         assert_eq!(manifest(&meta), None);
     }
 
@@ -151,10 +146,10 @@ mod tests {
             entry("kubectl", "Update", Some("scale"), &count()),
             entry("kubectl-edit", "Update", None, &count()),
         ] {
-            assert_eq!(gave_up(&meta(&json!([one]), None), 1), None, "{one}");
+            assert!(!gave_up(&meta(&json!([one]), None), 1), "{one}");
         }
         assert_eq!(manifest(&meta(&json!([manifest_of]), None)).as_deref(), Some("gitops"));
-        assert_eq!(gave_up(&ObjectMeta::default(), 1), None, "who knows");
+        assert!(!gave_up(&ObjectMeta::default(), 1), "who knows");
     }
 
     #[test]
@@ -162,13 +157,13 @@ mod tests {
         let (without, with) = (json!({"spec": {}}), json!({"spec": {"desiredCount": 1}}));
         let fell = entry("kubectl-client-side-apply", "Update", None, &kept_and_count());
         let name = Some("kubectl-client-side-apply");
-        assert_eq!(gave_up(&meta(&json!([fell]), Some(&without)), 1).as_deref(), name);
-        assert_eq!(gave_up(&meta(&json!([fell]), Some(&with)), 1), None);
+        assert!(gave_up(&meta(&json!([fell]), Some(&without)), 1));
+        assert!(!gave_up(&meta(&json!([fell]), Some(&with)), 1));
         assert_eq!(manifest(&meta(&json!([fell]), Some(&with))).as_deref(), name);
         // Somebody else set it to 1 since.
         let applier = entry("kubectl-client-side-apply", "Update", None, &kept());
         let edited = entry("kubectl-edit", "Update", None, &count());
         let meta = meta(&json!([applier, edited]), Some(&without));
-        assert_eq!((gave_up(&meta, 1), manifest(&meta)), (None, None));
+        assert_eq!((gave_up(&meta, 1), manifest(&meta)), (false, None));
     }
 }

@@ -259,7 +259,11 @@ impl Pass<'_> {
             }
         };
         // Who changes the count, then the count, then what follows from it.
-        child(&observed.autoscaler, self.scaled.and_then(|scaled| scaled.autoscaler(observed)), plan);
+        child(
+            &observed.autoscaler,
+            self.scaled.and_then(|scaled| scaled.autoscaler(observed)),
+            plan,
+        );
         plan.writes.extend(scaling::surplus(observed, self.scaled));
         plan.writes.extend(self.scaled.and_then(|scaled| scaled.count(observed)));
         child(&observed.endpoints, endpoints::build(observed, &situation), plan);

@@ -62,6 +62,7 @@ pub(super) fn scaled(
         state.remember(activity.clone());
         activities.push(activity);
     }
+    state.count_set_by = writers::manifest(&observed.service.metadata);
     let autoscaler = match evaluator {
         Evaluator::Horizontal(spec) => Some(spec),
         Evaluator::Nobody | Evaluator::Native(_) => None,
@@ -113,23 +114,25 @@ fn outcome(
     decide(&autoscaling, &situation, &state, findings, now)
 }
 
-/// Whether a deployment is under way, in which ECS removes no tasks by policies.
+/// Whether a deployment is under way, in which ECS removes no tasks by policies. At the first there is
+/// nothing to remove yet, and the fifteen minutes before a removal begin with it.
 fn is_deploying(observed: &Observed) -> bool {
     let state = |record: &crate::api::ServiceDeployment| {
         record.status.as_ref().and_then(|status| status.rollout_state)
     };
     observed
         .newest()
-        .is_none_or(|newest| matches!(state(newest), None | Some(RolloutState::InProgress)))
+        .filter(|newest| newest.spec.sequence > 1)
+        .is_some_and(|newest| matches!(state(newest), None | Some(RolloutState::InProgress)))
 }
 
 /// The count to put back, and who stopped setting it.
 fn put_back(observed: &Observed, count: i32) -> Option<(i32, String)> {
     let status = observed.service.status.as_ref()?;
-    status.observed_generation?;
-    let who = writers::gave_up(&observed.service.metadata, count)?;
+    let who = status.scaling.as_ref()?.count_set_by.clone()?;
     let last = status.desired_count;
-    (last != count).then_some((last, who))
+    let fell = last != count && writers::gave_up(&observed.service.metadata, count);
+    fell.then_some((last, who))
 }
 
 fn returned(who: &str, count: i32) -> String {

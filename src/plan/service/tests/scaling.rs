@@ -63,12 +63,13 @@ impl Scene {
 #[test]
 fn an_autoscaler_removes_nothing_while_a_deployment_is_under_way() {
     let mut scene = Scene::of(&task_definition(), &scaled());
+    let written = scene.autoscaler();
     let down = |scene: &Scene| {
         scene.autoscaler().unwrap()["spec"]["behavior"]["scaleDown"]["selectPolicy"].clone()
     };
-    assert_eq!(down(&scene), "Disabled");
-    scene.finish();
     assert_eq!(down(&scene), "Max");
+    scene.finish();
+    assert_eq!(scene.autoscaler(), written, "written once for a new service");
     scene.change("forceNewDeployment", json!(true));
     scene.be_still();
     assert_eq!((scene.newest(), down(&scene)), (2, json!("Disabled")));
@@ -143,12 +144,26 @@ fn a_count_that_nobody_sets_any_more_is_put_back_and_one_that_somebody_sets_is_n
             "fieldsV1": fields})
     };
     let count = json!({"f:spec": {"f:desiredCount": {}}});
+    let sets = json!([entry("gitops", "Apply", Value::Null, count.clone())]);
+    scene.written_by(sets.clone());
+    scene.settle();
     scene.change("desiredCount", json!(1));
     scene.written_by(json!([entry("gitops", "Apply", Value::Null, json!({}))]));
     scene.settle();
     assert_eq!((scene.count(), &scene.deployment()["spec"]["replicas"]), (json!(4), &json!(4)));
     let activities = scene.body(Kind::Service, OBJECT)["status"]["scaling"]["activities"].clone();
-    assert!(activities[0]["cause"].as_str().unwrap().starts_with("gitops no longer"), "{activities}");
+    assert!(
+        activities[0]["cause"].as_str().unwrap().starts_with("gitops no longer"),
+        "{activities}"
+    );
+    assert_eq!(activities.as_array().unwrap().len(), 1, "{activities}");
+    // Of a count that belongs to nobody, the API server does not note who scales it.
+    scene.change("desiredCount", json!(1));
+    scene.settle();
+    assert_eq!((scene.count(), &scene.deployment()["spec"]["replicas"]), (json!(1), &json!(1)));
+    scene.change("desiredCount", json!(4));
+    scene.written_by(sets);
+    scene.settle();
     scene.change("desiredCount", json!(1));
     scene.written_by(json!([entry("kubectl", "Update", json!("scale"), count.clone())]));
     scene.settle();
