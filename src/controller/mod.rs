@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod error;
 mod health;
+mod measure;
 mod memory;
 mod metrics;
 mod queue;
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     applier: Applier,
     recorder: report::Recorder,
     memory: Memory,
+    wanted: measure::Wanted,
     metrics: Metrics,
     settings: Settings,
 }
@@ -122,6 +124,7 @@ pub async fn run(
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),
         memory: Memory::default(),
+        wanted: measure::Wanted::default(),
         metrics: Metrics::new(),
         settings: settings.clone(),
     });
@@ -129,6 +132,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let mut readiness = watch::start_all(&client, &shared, &mut tasks);
     tasks.spawn(report::publish(client.clone(), reported));
+    tasks.spawn(measure::follow(client.clone(), shared.clone()));
     tasks.spawn(follow_version(client, shared.clone()));
     if let Some(address) = settings.listen {
         let listener = tokio::net::TcpListener::bind(address)

@@ -40,6 +40,7 @@ use serde_json::Value;
 pub use finding::{Finding, Level};
 pub use route::{is_root, roots_of};
 
+use self::scaling::measured::Measure;
 use crate::api::Reason;
 use crate::world::{Kind, Object, ObjectKey, World};
 
@@ -90,6 +91,8 @@ pub struct Plan {
     pub wake_at: Option<Timestamp>,
     /// Inputs that must stay the same for a second before they are acted on.
     pub waiting: Option<Waiting>,
+    /// The metrics that the next plans want to see in [`World::measured`].
+    pub measures: Vec<Measure>,
 }
 
 impl Plan {

@@ -24,6 +24,7 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
 use crate::plan::Write;
+use crate::plan::scaling::measured::Measured;
 
 /// Everything that can be seen.
 #[derive(Debug, Default)]
@@ -62,6 +63,8 @@ pub struct World {
     pub horizontal_pod_autoscalers: Shelf<autoscalingv2::HorizontalPodAutoscaler>,
     /// Nodes.
     pub nodes: Shelf<corev1::Node>,
+    /// What was measured lately, by Service.
+    pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.
     pub unreadable: BTreeMap<ObjectKey, Unreadable>,
 }

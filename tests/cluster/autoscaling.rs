@@ -297,6 +297,40 @@ async fn a_manifest_applied_on_the_clients_side_may_stop_setting_the_count_too()
 }
 
 #[tokio::test]
+async fn a_worker_follows_its_queue_from_nothing_and_back() {
+    let place = place("queue").await;
+    load(&place, 0.0);
+    let spec = json!({
+        "taskDefinition": "shop", "desiredCount": 0,
+        "autoscaling": {
+            "scalableTarget": {"minCapacity": 0, "maxCapacity": 8},
+            "scalingPolicies": [{
+                "policyName": "backlog",
+                "targetTrackingScalingPolicyConfiguration": {
+                    "targetValue": 100, "scaleOutCooldown": 1, "scaleInCooldown": 1,
+                    "customizedMetricSpecification": {
+                        "namespace": "AWS/SQS", "metricName": "ApproximateNumberOfMessagesVisible",
+                        "statistic": "Average", "dimensions": [{"name": "QueueName", "value": "jobs"}],
+                    },
+                },
+            }],
+        },
+        "kubernetes": {"scaling": {"metrics": {"backlog":
+            {"external": {"name": "jobs_waiting"}, "perTask": true}}}},
+    });
+    place.service("web", spec).await;
+    let service = place.steady("web", 0, "shop:1").await;
+    assert_eq!(place.children::<Autoscaler>(&service).await.len(), 0, "which keeps at least one");
+    load(&place, 450.0);
+    place.steady("web", 5, "shop:1").await;
+    load(&place, 0.0);
+    let service = place.steady("web", 0, "shop:1").await;
+    let activities = status_of(&service).scaling.unwrap().activities;
+    assert_eq!(activities[0].description, "Setting desired count to 0.");
+    assert!(activities[0].cause.contains("AlarmLow-backlog"), "{}", activities[0].cause);
+}
+
+#[tokio::test]
 async fn a_scheduled_action_moves_the_bounds_and_the_count() {
     let place = place("clock").await;
     load(&place, 100.0);

@@ -1,7 +1,8 @@
 //! A metrics API of the tests' own: what each namespace's tasks use is what the test says.
 //!
-//! An APIService for `metrics.k8s.io` whose Service is the external name `localhost` lets the API server
-//! reach an HTTPS server of this process. What it answers is of the pods that are there.
+//! APIServices for `metrics.k8s.io` and `external.metrics.k8s.io` whose Service is the external name
+//! `localhost` let the API server reach an HTTPS server of this process. What it answers of CPU is of the
+//! pods that are there; any external metric is the number that the test says.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::support::{Place, until};
 
-/// What the tasks of a namespace use together, in thousandths of a CPU; where nothing is said, there is
+/// What any external metric of a namespace is, and what its tasks use together, in thousandths of a CPU; where nothing is said, there is
 /// no metric.
 static USED: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
 
@@ -64,18 +65,25 @@ async fn start(control_plane: &'static ControlPlane) {
     let user = PatchParams::apply("a-user").force();
     let services: Api<corev1::Service> = Api::namespaced(client.clone(), "kube-system");
     services.patch("metrics", &user, &Patch::Apply(&service)).await.unwrap();
-    let name = "v1beta1.metrics.k8s.io";
+    for group in ["metrics.k8s.io", "external.metrics.k8s.io"] {
+        register(&client, group, port).await;
+    }
+}
+
+async fn register(client: &Client, group: &str, port: u16) {
+    let user = PatchParams::apply("a-user").force();
+    let name = &format!("v1beta1.{group}");
     let registration = json!({
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": name},
         "spec": {
-            "group": "metrics.k8s.io", "version": "v1beta1", "insecureSkipTLSVerify": true,
+            "group": group, "version": "v1beta1", "insecureSkipTLSVerify": true,
             "groupPriorityMinimum": 100, "versionPriority": 100,
             "service": {"namespace": "kube-system", "name": "metrics", "port": port},
         },
     });
     let kind = kube::core::GroupVersionKind::gvk("apiregistration.k8s.io", "v1", "APIService");
     let registrations: Api<DynamicObject> =
-        Api::all_with(client, &ApiResource::from_gvk_with_plural(&kind, "apiservices"));
+        Api::all_with(client.clone(), &ApiResource::from_gvk_with_plural(&kind, "apiservices"));
     registrations.patch(name, &user, &Patch::Apply(&registration)).await.unwrap();
     until("the metrics API is available", || async {
         let seen = registrations.get(name).await.unwrap().data["status"].clone();
@@ -131,8 +139,34 @@ fn router(client: Client) -> Router {
     });
     Router::new()
         .route("/apis/metrics.k8s.io/v1beta1", routing::get(async move || Json(group.clone())))
+        .route("/apis/external.metrics.k8s.io/v1beta1", routing::get(async || Json(external())))
+        .route(
+            "/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{metric}",
+            routing::get(value),
+        )
         .route("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", routing::get(pods))
         .with_state(client)
+}
+
+fn external() -> Value {
+    json!({
+        "kind": "APIResourceList", "apiVersion": "v1",
+        "groupVersion": "external.metrics.k8s.io/v1beta1", "resources": [],
+    })
+}
+
+async fn value(Path((namespace, metric)): Path<(String, String)>) -> Json<Value> {
+    let said = USED.lock().unwrap().get(&namespace).copied();
+    let item = |value: f64| {
+        json!({
+            "metricName": metric, "metricLabels": {}, "timestamp": Timestamp::now().to_string(),
+            "value": value.to_string(),
+        })
+    };
+    Json(json!({
+        "kind": "ExternalMetricValueList", "apiVersion": "external.metrics.k8s.io/v1beta1",
+        "metadata": {}, "items": said.into_iter().map(item).collect::<Vec<_>>(),
+    }))
 }
 
 async fn pods(

@@ -21,6 +21,7 @@
 pub mod decide;
 pub mod describe;
 pub mod horizontal;
+pub mod measured;
 pub mod metrics;
 pub mod paste;
 pub mod read;

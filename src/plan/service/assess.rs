@@ -228,7 +228,7 @@ pub(super) fn draining(observed: &Observed, moment: &Moment) -> Plan {
     plan
 }
 
-fn selector(observed: &Observed) -> String {
+pub(super) fn selector(observed: &Observed) -> String {
     let labels: Vec<String> =
         selector_of(observed).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     labels.join(",")

@@ -125,6 +125,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             }
         }
     }
+    plan.measures = scaled.as_ref().map(|scaled| scaled.measures.clone()).unwrap_or_default();
     match observed.newest() {
         Some(newest) => pass.deploy(newest, obstacle, &mut plan),
         None => {

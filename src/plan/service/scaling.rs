@@ -1,6 +1,7 @@
 //! What does scaling do to a service now?
 //!
-//! Its bounds and policies become a HorizontalPodAutoscaler on the Service's own scale subresource;
+//! Its bounds and policies become a HorizontalPodAutoscaler on the Service's own scale subresource, or
+//! where that cannot say them, changes of the count by what was measured;
 //! scheduled actions move the bounds, and the count where it is outside of them; and a count that a
 //! manifest has stopped setting, so that it fell to the default, is put back to what it was. The count
 //! is the one thing of a user's spec that is ever written, and only where `autoscaling` is present.
@@ -11,15 +12,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::observed::{Observed, Standing};
+use super::observed::{Observed, Standing, sequence_of};
 use super::record::{labels, owner};
 use super::resolve::Settings;
 use crate::api::{Reason, RolloutState};
+use crate::ecs::scaling::metric::{From, Source};
 use crate::ecs::scaling::state::{Activity, ScalingState};
 use crate::names;
 use crate::plan::finding::Findings;
 use crate::plan::scaling::decide::{Outcome, Situation, decide};
 use crate::plan::scaling::horizontal::Evaluator;
+use crate::plan::scaling::measured::{Measure, Measured, measures};
+use crate::plan::scaling::metrics::{Tasks, quantity};
 use crate::plan::scaling::read::{Autoscaling, read};
 use crate::plan::scaling::writers;
 use crate::plan::{Note, Write};
@@ -35,6 +39,8 @@ pub(super) struct Scaled {
     pub(super) state: ScalingState,
     /// When time alone can change the answer.
     pub(super) wake_at: Option<Timestamp>,
+    /// What is to be measured for the next time.
+    pub(super) measures: Vec<Measure>,
     /// What has been done.
     activities: Vec<Activity>,
     autoscaler: Option<Box<autoscalingv2::HorizontalPodAutoscalerSpec>>,
@@ -55,8 +61,11 @@ pub(super) fn scaled(
     let put_back = put_back(observed, settings.desired);
     let count = put_back.as_ref().map_or(settings.desired, |(count, _)| *count);
     say_who_else_sets(observed, findings);
-    let Outcome { evaluator, count: acted, mut activities, mut state, wake_at, .. } =
-        outcome(world, observed, autoscaling, count, now, findings);
+    let none = Measured::default();
+    let measured = world.measured.get(&observed.key).unwrap_or(&none);
+    let (decided, measures) =
+        outcome(world, observed, &autoscaling, measured, count, now, findings);
+    let Outcome { evaluator, count: acted, mut activities, mut state, mut wake_at, .. } = decided;
     if let Some((count, who)) = &put_back {
         let activity = Activity::sets_count(*count, returned(who, *count), now);
         state.remember(activity.clone());
@@ -67,26 +76,27 @@ pub(super) fn scaled(
         Evaluator::Horizontal(spec) => Some(spec),
         Evaluator::Nobody | Evaluator::Native(_) => None,
     };
-    let mut wake_at = wake_at;
-    if autoscaler.is_some()
-        && let Some(at) = say_what_is_not_measured(observed, now, findings)
-    {
-        wake_at = Some(wake_at.map_or(at, |other| other.min(at)));
-    }
+    let unknown = if autoscaler.is_some() {
+        say_what_is_not_measured(observed, now, findings)
+    } else {
+        say_what_is_absent(measured, now, findings)
+    };
+    wake_at = [wake_at, unknown].into_iter().flatten().min();
     let wanted = acted.unwrap_or(count);
     let count = (wanted != settings.desired).then_some(wanted);
     settings.desired = wanted;
-    Some(Scaled { state, wake_at, activities, autoscaler, count })
+    Some(Scaled { state, wake_at, measures, activities, autoscaler, count })
 }
 
 fn outcome(
     world: &World,
     observed: &Observed,
-    mut autoscaling: Autoscaling,
+    autoscaling: &Autoscaling,
+    measured: &Measured,
     count: i32,
     now: Timestamp,
     findings: &mut Findings,
-) -> Outcome {
+) -> (Outcome, Vec<Measure>) {
     let status = observed.service.status.clone().unwrap_or_default();
     let created = observed.service.metadata.creation_timestamp.as_ref().map(|time| time.0);
     let looked_at = status.observed_generation.is_some();
@@ -97,21 +107,64 @@ fn outcome(
         deploying: is_deploying(observed),
         kubernetes_minor: world.server_minor.unwrap_or(crate::OLDEST_KUBERNETES_MINOR),
         unseen_since: created.filter(|_| !looked_at).unwrap_or(now),
-        samples: &BTreeMap::new(),
+        samples: &measured.samples,
         timing: world.scaling_timing,
     };
     let state = status.scaling.unwrap_or_default();
-    let outcome = decide(&autoscaling, &situation, &state, findings, now);
-    let Evaluator::Native(reasons) = &outcome.evaluator else { return outcome };
-    let message = format!(
-        "no policy has an effect in this version of Linkspan, which leaves them all to a \
-         HorizontalPodAutoscaler, and none can be made: {}",
-        reasons.join("; ")
-    );
-    findings.differs("autoscaling.scalingPolicies", message);
-    // The schedule goes on without them.
-    autoscaling.policies.clear();
-    decide(&autoscaling, &situation, &state, findings, now)
+    let outcome = decide(autoscaling, &situation, &state, findings, now);
+    let native = matches!(outcome.evaluator, Evaluator::Native(_));
+    let measures = if native {
+        let selector = super::assess::selector(observed);
+        let tasks = |source: &Source| tasks(observed, source);
+        measures(autoscaling, &selector, tasks, &world.scaling_timing)
+    } else {
+        Vec::new()
+    };
+    (outcome, measures)
+}
+
+/// The tasks that run, with what each reserves of what is measured.
+fn tasks(observed: &Observed, source: &Source) -> Tasks {
+    let running = super::tasks::count(observed.pods.iter()).running;
+    let From::Resource { resource } = source.from else {
+        return Tasks { running, reserved: BTreeMap::new() };
+    };
+    let reserved = observed.pods.iter().filter_map(|pod| {
+        let record = observed.record(sequence_of(&pod.metadata)?)?;
+        Some((pod.metadata.name.clone()?, reserved(&record.spec.template, resource)))
+    });
+    Tasks { running, reserved: reserved.collect() }
+}
+
+/// What a pod of a template reserves, in CPUs or bytes: what it says of itself, or what its containers
+/// do that go on running.
+fn reserved(template: &Value, resource: &str) -> f64 {
+    let requested = |of: &Value| -> Option<f64> {
+        quantity(of.pointer("/resources/requests")?.get(resource)?.as_str()?)
+    };
+    let spec = template.get("spec").unwrap_or(&Value::Null);
+    let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten();
+    let goes_on = |c: &&Value| c.get("restartPolicy").and_then(Value::as_str) == Some("Always");
+    let containers = list("containers").chain(list("initContainers").filter(goes_on));
+    requested(spec).unwrap_or_else(|| containers.filter_map(requested).sum())
+}
+
+/// Says which metrics have not been known for a while; tells when that will be so of others.
+fn say_what_is_absent(
+    measured: &Measured,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Option<Timestamp> {
+    let mut next: Option<Timestamp> = None;
+    for (since, message) in measured.absent.values() {
+        let due = *since + PATIENCE;
+        if now >= due {
+            findings.differs("autoscaling.scalingPolicies", message.clone());
+        } else {
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+    }
+    next
 }
 
 /// Whether a deployment is under way, in which ECS removes no tasks by policies. At the first there is

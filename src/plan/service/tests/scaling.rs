@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::ecs::scaling::alarm::Datapoint;
 
 /// A service that is scaled from 2 to 8, from 4 on from eight o'clock to ten in the evening.
 fn scaled() -> Value {
@@ -107,7 +108,9 @@ fn a_schedule_moves_the_bounds_and_the_count_and_wakes_for_the_next() {
     assert_eq!((scene.bounds(), scene.count()), (Some((json!(2), json!(8))), json!(4)));
     scene.at("2030-03-17T22:00:00Z");
     assert_eq!(scene.autoscaler(), None, "an autoscaler keeps at least one task");
-    assert!(scene.supported().contains("minCapacity is 0"), "{}", scene.supported());
+    let measured = scene.plan(&Moment::at(scene.now)).measures;
+    let policies: Vec<&str> = measured.iter().map(|measure| measure.policy.as_str()).collect();
+    assert_eq!(policies, ["cpu"], "so that Linkspan evaluates its policy");
     assert_eq!(scene.count(), 4, "and nothing asks for fewer");
     scene.at("2030-03-18T08:00:00Z");
     assert_eq!((scene.bounds(), scene.count()), (Some((json!(6), json!(8))), json!(6)));
@@ -117,6 +120,54 @@ fn a_schedule_moves_the_bounds_and_the_count_and_wakes_for_the_next() {
     assert_eq!(activities[0]["cause"], "minimum capacity was set to 6");
     scene.now += SignedDuration::from_hours(1);
     assert_eq!(settle(&mut scene.world, scene.now), Ok(0), "quiet until the next");
+}
+
+/// Samples of the use of CPU, one a minute, up to now.
+fn measured(scene: &mut Scene, minutes: i64, percent: f64) {
+    let key = ObjectKey::new(Kind::Service, NAMESPACE, OBJECT);
+    let samples = scene.world.measured.entry(key).or_default().samples.entry("cpu".to_owned());
+    let samples = samples.or_default();
+    for minute in (0..minutes).rev() {
+        let at = scene.now - SignedDuration::from_secs(minute * 60 + 30);
+        samples.push(Datapoint { at, value: percent });
+    }
+}
+
+#[test]
+fn what_an_autoscaler_cannot_say_is_evaluated_by_what_was_measured() {
+    let mut spec = scaled();
+    spec["autoscaling"]["scalableTarget"]["minCapacity"] = json!(0);
+    let mut scene = Scene::of(&task_definition(), &spec);
+    scene.finish();
+    assert_eq!(scene.autoscaler(), None);
+    scene.now = "2030-03-17T20:00:00Z".parse().unwrap();
+    measured(&mut scene, 2, 90.0);
+    scene.settle();
+    assert_eq!(scene.count(), 4, "two of three minutes");
+    scene.now += SignedDuration::from_mins(1);
+    measured(&mut scene, 1, 90.0);
+    scene.settle();
+    assert_eq!((scene.count(), &scene.deployment()["spec"]["replicas"]), (json!(6), &json!(6)));
+    let state = scene.body(Kind::Service, OBJECT)["status"]["scaling"].clone();
+    assert_eq!(state["scaleOut"]["policy"], "cpu", "{state}");
+    scene.world.measured.clear();
+    assert_eq!(settle(&mut scene.world, scene.now), Ok(0), "a restart makes no change");
+}
+
+#[test]
+fn a_metric_that_never_reports_is_told_of_after_a_while() {
+    let mut spec = scaled();
+    spec["autoscaling"]["scalableTarget"]["minCapacity"] = json!(0);
+    let mut scene = Scene::of(&task_definition(), &spec);
+    scene.finish();
+    let key = ObjectKey::new(Kind::Service, NAMESPACE, OBJECT);
+    let wanted = scene.plan(&Moment::at(scene.now)).measures;
+    scene.world.measured.entry(key).or_default().take(&wanted[0], None, scene.now);
+    assert_eq!(settle(&mut scene.world, scene.now), Ok(0));
+    scene.now += SignedDuration::from_mins(3);
+    scene.settle();
+    assert!(scene.supported().contains("install metrics-server"), "{}", scene.supported());
+    assert_eq!(scene.count(), 4);
 }
 
 #[test]
