@@ -189,7 +189,12 @@ pub(super) const AUTOSCALING: &[Member] = &[
         "Any CloudWatch metric; this or predefinedMetricSpecification.",
     ),
     row(tracking!("customizedMetricSpecification.metricName"), String, Honoured, "Metric name."),
-    row(tracking!("customizedMetricSpecification.namespace"), String, Honoured, "Metric namespace."),
+    row(
+        tracking!("customizedMetricSpecification.namespace"),
+        String,
+        Honoured,
+        "Metric namespace.",
+    ),
     row(
         tracking!("customizedMetricSpecification.dimensions"),
         Objects,

@@ -53,7 +53,9 @@ pub fn measures(
         .filter_map(|policy| {
             let source = autoscaling.sources.get(&policy.name)?.clone();
             let (period, periods) = match &policy.rule {
-                Rule::TargetTracking(_) => (timing.period, timing.out_periods.max(timing.in_periods)),
+                Rule::TargetTracking(_) => {
+                    (timing.period, timing.out_periods.max(timing.in_periods))
+                }
                 Rule::Step(_, _, alarm) => (alarm.period, alarm.evaluation_periods),
             };
             // A period more on either side: what is late still counts.
