@@ -63,8 +63,7 @@ pub(super) fn scaled(
     say_who_else_sets(observed, findings);
     let none = Measured::default();
     let measured = world.measured.get(&observed.key).unwrap_or(&none);
-    let (decided, measures) =
-        outcome(world, observed, &autoscaling, measured, count, now, findings);
+    let (decided, wanted) = outcome(world, observed, &autoscaling, measured, count, now, findings);
     let Outcome { evaluator, count: acted, mut activities, mut state, mut wake_at, .. } = decided;
     if let Some((count, who)) = &put_back {
         let activity = Activity::sets_count(*count, returned(who, *count), now);
@@ -82,10 +81,10 @@ pub(super) fn scaled(
         say_what_is_absent(measured, now, findings)
     };
     wake_at = [wake_at, unknown].into_iter().flatten().min();
-    let wanted = acted.unwrap_or(count);
-    let count = (wanted != settings.desired).then_some(wanted);
-    settings.desired = wanted;
-    Some(Scaled { state, wake_at, measures, activities, autoscaler, count })
+    let desired = acted.unwrap_or(count);
+    let count = (desired != settings.desired).then_some(desired);
+    settings.desired = desired;
+    Some(Scaled { state, wake_at, measures: wanted, activities, autoscaler, count })
 }
 
 fn outcome(
@@ -113,14 +112,14 @@ fn outcome(
     let state = status.scaling.unwrap_or_default();
     let outcome = decide(autoscaling, &situation, &state, findings, now);
     let native = matches!(outcome.evaluator, Evaluator::Native(_));
-    let measures = if native {
+    let wanted = if native {
         let selector = super::assess::selector(observed);
         let tasks = |source: &Source| tasks(observed, source);
         measures(autoscaling, &selector, tasks, &world.scaling_timing)
     } else {
         Vec::new()
     };
-    (outcome, measures)
+    (outcome, wanted)
 }
 
 /// The tasks that run, with what each reserves of what is measured.
