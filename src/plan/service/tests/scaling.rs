@@ -212,9 +212,11 @@ fn a_count_that_nobody_sets_any_more_is_put_back_and_one_that_somebody_sets_is_n
     scene.change("desiredCount", json!(1));
     scene.settle();
     assert_eq!((scene.count(), &scene.deployment()["spec"]["replicas"]), (json!(1), &json!(1)));
+    scene.finish();
     scene.change("desiredCount", json!(4));
     scene.written_by(sets);
     scene.settle();
+    scene.finish();
     scene.change("desiredCount", json!(1));
     scene.written_by(json!([entry("kubectl", "Update", json!("scale"), count.clone())]));
     scene.settle();
