@@ -178,7 +178,8 @@ async fn pods(
     let selector = asked.get("labelSelector").map(String::as_str).unwrap_or_default();
     let pods: Api<corev1::Pod> = Api::namespaced(client, &namespace);
     let found = pods.list(&ListParams::default().labels(selector)).await.unwrap().items;
-    let each = used.map(|used| used * 1e6 / found.len().max(1) as f64);
+    let tasks = f64::from(u32::try_from(found.len().max(1)).unwrap());
+    let each = used.map(|used| used * 1e6 / tasks);
     let items: Vec<Value> = found
         .iter()
         .filter_map(|pod| {
