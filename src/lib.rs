@@ -23,7 +23,7 @@
 //! # Invariants
 //! * Nothing in `api`, `ecs`, `world`, `plan` and `render` knows of time, chance or a network.
 //! * A workload's pods come from a stored deployment record, never from a fresh rendering.
-//! * A user's spec is never written.
+//! * A user's spec is never written, but for the count of a service that is scaled.
 
 pub mod api;
 pub mod cli;

@@ -146,6 +146,11 @@ pub fn disruption_budget(service: &str, service_uid: &str, slot: &str) -> String
     format!("{}-{}", dns_label(service, 40), hash8(&[service_uid, "disruption-budget", slot]))
 }
 
+/// The HorizontalPodAutoscaler of a service.
+pub fn autoscaler(service: &str, service_uid: &str) -> String {
+    format!("{}-{}", dns_label(service, 40), hash8(&[service_uid, "autoscaler"]))
+}
+
 /// The corev1 Service of a service: its own plain name.
 pub fn endpoints(service: &str) -> String {
     dns_label(service, 63)

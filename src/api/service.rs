@@ -4,10 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::{self, Cel};
 use crate::ecs::members::Input;
+use crate::ecs::scaling::state::ScalingState;
 
 /// CreateService input, as written. `serviceName` is the object's name where it is absent.
 #[derive(CustomResource, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -46,7 +47,7 @@ impl JsonSchema for ServiceSpec {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schema::spec(
             Input::Service,
-            &schema::kubernetes(&[]),
+            &schema::kubernetes(&[("scaling", scaling())]),
             &[
                 Cel {
                     rule: "(has(self.serviceName) ? self.serviceName : '') == (has(oldSelf.serviceName) ? oldSelf.serviceName : '')",
@@ -67,6 +68,49 @@ impl JsonSchema for ServiceSpec {
             ],
         )
     }
+}
+
+/// What Application Auto Scaling has no word for. The members are judged where they can be explained.
+fn scaling() -> Value {
+    let text = |about: &str| json!({"type": "string", "nullable": true, "description": about});
+    let object = |about: &str, properties: Value| {
+        json!({
+            "type": "object", "nullable": true, "description": about, "properties": properties,
+            "x-kubernetes-preserve-unknown-fields": true,
+        })
+    };
+    let labels = json!({
+        "type": "object", "nullable": true, "description": "The metric's labels.",
+        "additionalProperties": {"x-kubernetes-int-or-string": true},
+    });
+    let external = json!({"name": text("The metric's name."), "labels": labels});
+    let source = json!({
+        "external": object("A metric of external.metrics.k8s.io.", external),
+        "pods": object(
+            "A metric of custom.metrics.k8s.io: the mean of the service's pods.",
+            json!({"name": text("The metric's name.")}),
+        ),
+        "prometheus": text("A query to the Prometheus that the admin has set; its result is one number."),
+        "perTask": {
+            "type": "boolean", "nullable": true,
+            "description": "Whether the number is one for the whole service, to be divided by its tasks.",
+        },
+    });
+    object(
+        "What triggers step scaling policies, and where the cluster has metrics.",
+        json!({
+            "alarms": {
+                "type": "array", "nullable": true,
+                "description": "CloudWatch's alarms whose alarmActions name a step scaling policy.",
+                "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            },
+            "metrics": {
+                "type": "object", "nullable": true,
+                "description": "By scaling policy: where the cluster has its metric.",
+                "additionalProperties": object("Exactly one place.", source),
+            },
+        }),
+    )
 }
 
 /// The service as DescribeServices would report it, with Kubernetes' conditions.
@@ -113,6 +157,9 @@ pub struct ServiceStatus {
     /// Up to which task's stop events have told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Told>,
+    /// What scaling remembers: the bounds that hold now, what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingState>,
     /// Ready, Reconciling, Stalled, FullySupported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

@@ -89,6 +89,20 @@ impl Applier {
                     Err(error) => return Err(failed(error)),
                 }
             }
+            Write::Scale { uid, version, replicas, .. } => {
+                let body = json!({
+                    "metadata": {"uid": uid, "resourceVersion": version},
+                    "spec": {"replicas": replicas},
+                });
+                let parameters = PatchParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                let patch = Patch::Merge(&body);
+                api.patch_scale(&key.name, &parameters, &patch).await.map_err(failed)?;
+                // What was answered is the subresource.
+                api.get(&key.name).await.map_err(failed)?
+            }
         };
         Ok(Some(json_of(answer)))
     }
@@ -119,8 +133,7 @@ fn dynamic(body: &Value) -> DynamicObject {
     })
 }
 
-fn json_of(mut object: DynamicObject) -> Value {
-    object.metadata.managed_fields = None;
+fn json_of(object: DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
 }
 

@@ -118,6 +118,7 @@ impl Metrics {
             Write::Create(_) => "create",
             Write::Apply(_) => "apply",
             Write::Delete { .. } => "delete",
+            Write::Scale { .. } => "scale",
             Write::Status { .. } | Write::MendStatus { .. } => "status",
         };
         let outcome = error.map_or("done", Error::label);

@@ -8,6 +8,7 @@ mod apply;
 mod backoff;
 mod error;
 mod health;
+mod measure;
 mod memory;
 mod metrics;
 mod queue;
@@ -32,6 +33,7 @@ pub use tokio_util::sync::CancellationToken;
 
 use self::memory::Memory;
 use self::metrics::Metrics;
+use crate::ecs::scaling::target_tracking::Timing;
 use crate::world::{ObjectKey, World};
 
 /// Settings of the operator.
@@ -47,6 +49,9 @@ pub struct Settings {
     /// while many objects move at once, and ten times that for a capacity provider, whose figures
     /// move with every task.
     pub status_interval: Duration,
+    /// When a metric's deviation has lasted long enough for a scaling policy. Only tests have other
+    /// numbers than AWS.
+    pub scaling_timing: Timing,
 }
 
 impl Default for Settings {
@@ -56,6 +61,7 @@ impl Default for Settings {
             listen: None,
             grace: Duration::from_secs(25),
             status_interval: Duration::from_secs(1),
+            scaling_timing: Timing::default(),
         }
     }
 }
@@ -67,6 +73,7 @@ pub(crate) struct Shared {
     applier: Applier,
     recorder: report::Recorder,
     memory: Memory,
+    wanted: measure::Wanted,
     metrics: Metrics,
     settings: Settings,
 }
@@ -114,11 +121,16 @@ pub async fn run(
     let minor = server_minor(&client).await.context("asking the API server for its version")?;
     tracing::info!(kubernetes = format!("1.{minor}"), "connected");
     let shared = Arc::new(Shared {
-        world: RwLock::new(World { server_minor: Some(minor), ..World::default() }),
+        world: RwLock::new(World {
+            server_minor: Some(minor),
+            scaling_timing: settings.scaling_timing,
+            ..World::default()
+        }),
         requests,
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),
         memory: Memory::default(),
+        wanted: measure::Wanted::default(),
         metrics: Metrics::new(),
         settings: settings.clone(),
     });
@@ -126,6 +138,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let mut readiness = watch::start_all(&client, &shared, &mut tasks);
     tasks.spawn(report::publish(client.clone(), reported));
+    tasks.spawn(measure::follow(client.clone(), shared.clone()));
     tasks.spawn(follow_version(client, shared.clone()));
     if let Some(address) = settings.listen {
         let listener = tokio::net::TcpListener::bind(address)

@@ -53,11 +53,12 @@ fn plan_now(shared: &Shared, key: &ObjectKey) -> Plan {
     let moment = shared.memory.moment(key, now());
     let plan = plan::plan(&shared.read(), key, &moment);
     shared.memory.waits(key, plan.waiting.clone());
+    shared.wanted.by(key, &plan.measures);
     plan
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is where the shell reads the clock")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -24,6 +25,7 @@ use crate::api;
 use crate::defect::{self, Defect};
 use crate::names::label;
 use crate::plan::placement::resources::{GPU, host_ports, taken};
+use crate::plan::scaling::writers;
 use crate::plan::{is_root, roots_of};
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
 
@@ -73,6 +75,7 @@ pub(super) fn start_all(
         corev1::Pod, label::SERVICE_UID;
         corev1::Service;
         policyv1::PodDisruptionBudget;
+        autoscalingv2::HorizontalPodAutoscaler;
         corev1::Node;
     }
     Readiness { left, ready }
@@ -82,13 +85,24 @@ pub(super) fn start_all(
 trait Trimmed: Shelved {
     /// Drops what no decision looks at.
     fn trim(&mut self, _ours: bool) {}
+
+    /// Drops what no decision looks at of who wrote what.
+    fn trim_managed_fields(&mut self) {
+        self.meta_mut().managed_fields = None;
+    }
 }
 
 impl Trimmed for api::Cluster {}
 impl Trimmed for api::CapacityProvider {}
 impl Trimmed for api::TaskDefinition {}
 impl Trimmed for api::TaskDefinitionRevision {}
-impl Trimmed for api::Service {}
+impl Trimmed for api::Service {
+    fn trim_managed_fields(&mut self) {
+        let scales = self.spec.0.get("autoscaling").is_some();
+        let fields = self.metadata.managed_fields.take().filter(|_| scales);
+        self.metadata.managed_fields = fields.map(writers::reduced).filter(|all| !all.is_empty());
+    }
+}
 impl Trimmed for api::ServiceDeployment {}
 impl Trimmed for api::Task {}
 impl Trimmed for api::Rule {}
@@ -173,6 +187,25 @@ impl Trimmed for policyv1::PodDisruptionBudget {
     }
 }
 
+impl Trimmed for autoscalingv2::HorizontalPodAutoscaler {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.spec = autoscalingv2::HorizontalPodAutoscalerSpec::default();
+        }
+        // Whether it can read its metrics is all that is looked at.
+        if let Some(status) = self.status.take().filter(|_| ours) {
+            let conditions = status.conditions.map(|mut conditions| {
+                conditions.retain(|condition| condition.type_ == "ScalingActive");
+                conditions
+            });
+            self.status = Some(autoscalingv2::HorizontalPodAutoscalerStatus {
+                conditions,
+                ..Default::default()
+            });
+        }
+    }
+}
+
 impl Trimmed for corev1::Node {
     fn trim(&mut self, _: bool) {
         if let Some(status) = &mut self.status {
@@ -231,7 +264,7 @@ fn trimmed<K: Trimmed>(mut guard: DeserializeGuard<K>) -> DeserializeGuard<K> {
     match &mut guard.0 {
         Ok(object) => {
             let ours = object.meta().service_uid().is_some();
-            object.meta_mut().managed_fields = None;
+            object.trim_managed_fields();
             object.trim(ours);
         }
         Err(invalid) => invalid.metadata.managed_fields = None,

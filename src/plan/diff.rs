@@ -21,8 +21,9 @@ const LIST_KEYS: &[&[&str]] = &[
     &["topologyKey", "whenUnsatisfiable"],
 ];
 
-/// Maps that server-side apply takes whole: a key that somebody adds changes what is selected.
-const ATOMIC: &[&str] = &["selector", "nodeSelector"];
+/// Maps and lists that server-side apply takes whole: a key that somebody adds changes what is
+/// selected, a metric or a policy how an autoscaler scales.
+const ATOMIC: &[&str] = &["selector", "nodeSelector", "metrics", "policies"];
 /// Flags and numbers whose absence is not the same as false or 0: the API server keeps these.
 const TELLING: &[&str] = &[
     "allowPrivilegeEscalation",

@@ -40,6 +40,7 @@ use serde_json::Value;
 pub use finding::{Finding, Level};
 pub use route::{is_root, roots_of};
 
+use self::scaling::measured::Measure;
 use crate::api::Reason;
 use crate::world::{Kind, Object, ObjectKey, World};
 
@@ -90,6 +91,8 @@ pub struct Plan {
     pub wake_at: Option<Timestamp>,
     /// Inputs that must stay the same for a second before they are acted on.
     pub waiting: Option<Waiting>,
+    /// The metrics that the next plans want to see in [`World::measured`].
+    pub measures: Vec<Measure>,
 }
 
 impl Plan {
@@ -124,6 +127,19 @@ pub enum Write {
         /// Whether it must not wait for others to be written with it.
         urgent: bool,
     },
+    /// Set the count of tasks through the scale subresource, if the object still is the one of this
+    /// UID and version.
+    Scale {
+        /// Which.
+        key: ObjectKey,
+        /// The UID that it must have.
+        uid: String,
+        /// The resource version that it must have: whoever else has set the count meanwhile is heard
+        /// first.
+        version: Option<String>,
+        /// The count.
+        replicas: i32,
+    },
     /// Set the whole status of an object that cannot be read, which the API server could not merge
     /// with another, if it still is the one of this UID.
     MendStatus {
@@ -141,9 +157,10 @@ impl Write {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Create(object) | Self::Apply(object) => &object.key,
-            Self::Delete { key, .. } | Self::Status { key, .. } | Self::MendStatus { key, .. } => {
-                key
-            }
+            Self::Delete { key, .. }
+            | Self::Status { key, .. }
+            | Self::Scale { key, .. }
+            | Self::MendStatus { key, .. } => key,
         }
     }
 }
@@ -181,6 +198,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         | Kind::Pod
         | Kind::Endpoints
         | Kind::DisruptionBudget
+        | Kind::HorizontalPodAutoscaler
         | Kind::Node => Plan::default(),
     }
 }

@@ -26,7 +26,13 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
             roots.insert(ObjectKey::new(K::KIND, namespace, name));
         }
         // Whoever made it: it may be in the way, or may have lost what says whose it is.
-        if matches!(K::KIND, Kind::Endpoints | Kind::Deployment | Kind::DisruptionBudget) {
+        if matches!(
+            K::KIND,
+            Kind::Endpoints
+                | Kind::Deployment
+                | Kind::DisruptionBudget
+                | Kind::HorizontalPodAutoscaler
+        ) {
             roots.extend(services(world, &Index::child(K::KIND, namespace, name)));
         }
         if let Some(uid) = meta.service_uid() {
@@ -72,6 +78,7 @@ pub fn is_root(kind: Kind) -> bool {
         | Kind::Pod
         | Kind::Endpoints
         | Kind::DisruptionBudget
+        | Kind::HorizontalPodAutoscaler
         | Kind::Node => false,
     }
 }

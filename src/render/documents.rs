@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::cloud_formation;
 use super::diagnostics::{Diagnostic, Severity};
 use super::root::{Origin, Root, manifest};
+use super::scaling::{self, Pasted};
 use super::source::{Document, Source, Span, join};
 use crate::ecs::members::Input;
 use crate::ecs::reference::text;
@@ -25,6 +26,7 @@ pub(super) fn roots(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Root> {
     let mut roots = Vec::new();
+    let mut pasted = Vec::new();
     for (number, (name, source)) in sources.iter().enumerate() {
         let documents = match &source.documents {
             Ok(documents) => documents,
@@ -55,11 +57,13 @@ pub(super) fn roots(
                 namespace,
                 converts,
                 roots: &mut roots,
+                pasted: &mut pasted,
                 diagnostics,
             };
             reader.read(&document.value, "");
         }
     }
+    scaling::put_in(&pasted, sources, &mut roots, diagnostics);
     roots
 }
 
@@ -76,19 +80,20 @@ fn stem(name: &str) -> String {
     if plain.is_empty() { "unnamed".to_owned() } else { plain.to_owned() }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'd> {
     source: usize,
     number: usize,
-    document: &'a Document,
+    document: &'d Document,
     stem: String,
     namespace: &'a str,
     converts: bool,
     roots: &'a mut Vec<Root>,
+    pasted: &'a mut Vec<Pasted<'d>>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
-impl Reader<'_> {
-    fn read(&mut self, value: &Value, path: &str) {
+impl<'d> Reader<'_, 'd> {
+    fn read(&mut self, value: &'d Value, path: &str) {
         match value {
             Value::Object(object) if object.contains_key("apiVersion") => {
                 self.manifest(object, path);
@@ -111,7 +116,7 @@ impl Reader<'_> {
     }
 
     /// An object with `apiVersion` and `kind`.
-    fn manifest(&mut self, object: &Map<String, Value>, path: &str) {
+    fn manifest(&mut self, object: &'d Map<String, Value>, path: &str) {
         let word = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (word("apiVersion"), word("kind"));
         if let (true, Some(items)) =
@@ -216,7 +221,7 @@ impl Reader<'_> {
     }
 
     /// An object as ECS's own tools have it.
-    fn ecs(&mut self, value: &Value, object: &Map<String, Value>, path: &str) {
+    fn ecs(&mut self, value: &'d Value, object: &'d Map<String, Value>, path: &str) {
         let has = |name: &str| object.contains_key(name);
         if has("containerDefinitions") {
             self.task_definition(value, path, false);
@@ -240,6 +245,9 @@ impl Reader<'_> {
                      definitions and services into objects that can be rendered"
                 ),
             );
+        } else if scaling::is_about_scaling(value) {
+            let (source, document, path) = (self.source, self.number, path.to_owned());
+            self.pasted.push(Pasted { source, document, path, value });
         } else if object.get("services").is_some_and(Value::is_object) {
             self.refuse(
                 &join(path, "services"),
@@ -290,7 +298,7 @@ impl Reader<'_> {
     }
 
     /// What a `describe` call answers: the thing itself stands in one member.
-    fn unwrap(&mut self, object: &Map<String, Value>, path: &str, member: &str) {
+    fn unwrap(&mut self, object: &'d Map<String, Value>, path: &str, member: &str) {
         for (name, value) in object {
             let inside = join(path, name);
             if name != member {

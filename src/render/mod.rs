@@ -17,6 +17,7 @@ mod placeholders;
 mod print;
 mod rendering;
 mod root;
+mod scaling;
 mod settle;
 mod source;
 #[cfg(test)]

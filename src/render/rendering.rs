@@ -169,7 +169,7 @@ impl<'a> Rendering<'a> {
                     }
                 }
                 Write::Delete { key, .. } => written.retain(|(other, _)| other != key),
-                Write::Status { .. } | Write::MendStatus { .. } => {}
+                Write::Status { .. } | Write::MendStatus { .. } | Write::Scale { .. } => {}
             }
         })
         .map_err(|defect| defect.to_string())?;
@@ -185,8 +185,13 @@ impl<'a> Rendering<'a> {
                 manifests.push(root.body.clone());
             }
             for (key, body) in written.get(&root.key).into_iter().flatten() {
-                let child =
-                    matches!(key.kind, Kind::Deployment | Kind::Endpoints | Kind::DisruptionBudget);
+                let child = matches!(
+                    key.kind,
+                    Kind::Deployment
+                        | Kind::Endpoints
+                        | Kind::DisruptionBudget
+                        | Kind::HorizontalPodAutoscaler
+                );
                 if child || self.options.all {
                     manifests.push(printed(body, root));
                 }

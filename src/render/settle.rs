@@ -96,6 +96,7 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::Pod
             | Kind::Endpoints
             | Kind::DisruptionBudget
+            | Kind::HorizontalPodAutoscaler
             | Kind::Node => {}
         }
     }

@@ -31,13 +31,15 @@ pub enum Kind {
     Endpoints,
     /// `policy` PodDisruptionBudget
     DisruptionBudget,
+    /// `autoscaling` HorizontalPodAutoscaler
+    HorizontalPodAutoscaler,
     /// core Node
     Node,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Cluster,
         Self::CapacityProvider,
         Self::TaskDefinition,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Pod,
         Self::Endpoints,
         Self::DisruptionBudget,
+        Self::HorizontalPodAutoscaler,
         Self::Node,
     ];
 
@@ -71,6 +74,7 @@ impl Kind {
             Self::Pod => ("v1", "Pod"),
             Self::Endpoints => ("v1", "Service"),
             Self::DisruptionBudget => ("policy/v1", "PodDisruptionBudget"),
+            Self::HorizontalPodAutoscaler => ("autoscaling/v2", "HorizontalPodAutoscaler"),
             Self::Node => ("v1", "Node"),
         }
     }
@@ -95,6 +99,7 @@ impl Kind {
             Self::ReplicaSet => "replicasets",
             Self::Pod => "pods",
             Self::DisruptionBudget => "poddisruptionbudgets",
+            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
             Self::Node => "nodes",
         }
     }
@@ -108,7 +113,8 @@ impl Kind {
             | Self::ReplicaSet
             | Self::Pod
             | Self::Endpoints
-            | Self::DisruptionBudget => true,
+            | Self::DisruptionBudget
+            | Self::HorizontalPodAutoscaler => true,
             Self::Cluster
             | Self::CapacityProvider
             | Self::TaskDefinition

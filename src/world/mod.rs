@@ -12,6 +12,7 @@ mod shelf;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use serde_json::Value;
@@ -23,13 +24,17 @@ pub use placed::Placed;
 pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 
 use crate::api;
+use crate::ecs::scaling::target_tracking::Timing;
 use crate::plan::Write;
+use crate::plan::scaling::measured::Measured;
 
 /// Everything that can be seen.
 #[derive(Debug, Default)]
 pub struct World {
     /// The minor version of the API server, once known.
     pub server_minor: Option<u32>,
+    /// When a metric's deviation has lasted long enough. Only tests have other numbers than AWS.
+    pub scaling_timing: Timing,
     /// Cluster objects.
     pub clusters: Shelf<api::Cluster>,
     /// CapacityProvider objects.
@@ -56,8 +61,12 @@ pub struct World {
     pub endpoints: Shelf<corev1::Service>,
     /// Disruption budgets: whole where they are ours, else their metadata.
     pub disruption_budgets: Shelf<policyv1::PodDisruptionBudget>,
+    /// Autoscalers: whole where they are ours, else their metadata.
+    pub horizontal_pod_autoscalers: Shelf<autoscalingv2::HorizontalPodAutoscaler>,
     /// Nodes.
     pub nodes: Shelf<corev1::Node>,
+    /// What was measured lately, by Service.
+    pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.
     pub unreadable: BTreeMap<ObjectKey, Unreadable>,
 }
@@ -125,6 +134,16 @@ impl World {
             Write::Status { key, status, .. } | Write::MendStatus { key, status, .. } => {
                 let Some(mut body) = self.body(key) else { return Ok(()) };
                 set(&mut body, &["status"], status.clone());
+                self.put(key.kind, body)
+            }
+            Write::Scale { key, uid, replicas, .. } => {
+                let Some(mut body) = self.body(key) else { return Ok(()) };
+                let Some((seen, generation)) = self.identity(key) else { return Ok(()) };
+                if seen != *uid {
+                    return Ok(());
+                }
+                set(&mut body, &["spec", "desiredCount"], *replicas);
+                set(&mut body, &["metadata", "generation"], generation.unwrap_or(1) + 1);
                 self.put(key.kind, body)
             }
             Write::Delete { key, uid } => {
@@ -206,7 +225,10 @@ pub fn minor_version(version: &str) -> Option<u32> {
 
 macro_rules! each_kind {
     ($kind:expr, $function:ident ( $($argument:expr),* )) => {{
-        use k8s_openapi::api::{apps::v1 as appsv1, core::v1 as corev1, policy::v1 as policyv1};
+        use k8s_openapi::api::{
+            apps::v1 as appsv1, autoscaling::v2 as autoscalingv2, core::v1 as corev1,
+            policy::v1 as policyv1,
+        };
         match $kind {
             $crate::world::Kind::Cluster => $function::<$crate::api::Cluster>($($argument),*),
             $crate::world::Kind::CapacityProvider => {
@@ -230,6 +252,9 @@ macro_rules! each_kind {
             $crate::world::Kind::Endpoints => $function::<corev1::Service>($($argument),*),
             $crate::world::Kind::DisruptionBudget => {
                 $function::<policyv1::PodDisruptionBudget>($($argument),*)
+            }
+            $crate::world::Kind::HorizontalPodAutoscaler => {
+                $function::<autoscalingv2::HorizontalPodAutoscaler>($($argument),*)
             }
             $crate::world::Kind::Node => $function::<corev1::Node>($($argument),*),
         }

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -297,6 +298,7 @@ shelved! {
     appsv1::ReplicaSet => ReplicaSet, replica_sets;
     corev1::Service => Endpoints, endpoints;
     policyv1::PodDisruptionBudget => DisruptionBudget, disruption_budgets;
+    autoscalingv2::HorizontalPodAutoscaler => HorizontalPodAutoscaler, horizontal_pod_autoscalers;
 }
 
 impl Shelved for corev1::Node {
@@ -384,6 +386,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     // The workload of a service that names no provider.
     let workload = names::workload(&name, &uid, "", names::FIRST_SLOT);
     let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
+    let autoscaler = names::autoscaler(&name, &uid);
     let mut indexes = vec![
         Index::service(namespace, &uid),
         Index::cluster(namespace, &cluster),
@@ -391,6 +394,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
         Index::child(Kind::Endpoints, namespace, &names::endpoints(&name)),
         Index::child(Kind::Deployment, namespace, &workload),
         Index::child(Kind::DisruptionBudget, namespace, &budget),
+        Index::child(Kind::HorizontalPodAutoscaler, namespace, &autoscaler),
     ];
     if let Some(reference) = reference::task_definition_of(&object.spec.0) {
         indexes.push(Index::family(namespace, &reference.family));

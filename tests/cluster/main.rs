@@ -17,6 +17,7 @@ mod tell;
 
 #[path = "../included/ask.rs"]
 mod ask;
+mod autoscaling;
 mod bounds;
 mod capacity;
 mod conflicts;
@@ -31,6 +32,7 @@ mod interruption;
 mod kinds;
 mod lifecycle;
 mod malformed;
+mod metrics_api;
 #[path = "../interruption/operator.rs"]
 mod operator;
 mod parity;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -15,6 +16,7 @@ use linkspan::api::{
     ConditionType, Service, ServiceDeployment, TaskDefinition, TaskDefinitionRevision,
 };
 use linkspan::controller::{self, CancellationToken, Settings};
+use linkspan::ecs::scaling::target_tracking::Timing;
 use linkspan::names;
 use linkspan::plan::conditions::holds;
 use linkspan::sandbox::control_plane::{ControlPlane, Lines, Options, Version};
@@ -65,6 +67,12 @@ async fn with_nodes(control_plane: &ControlPlane) {
     }
 }
 
+/// Settings under which a minute of scaling passes in a second.
+fn settings() -> Settings {
+    let scaling_timing = Timing { period: 1, in_periods: 5, ..Timing::default() };
+    Settings { scaling_timing, ..Settings::default() }
+}
+
 /// An operator on a thread of its own, so that it outlives the runtime of any one test.
 pub(crate) struct Operator {
     stop: CancellationToken,
@@ -82,7 +90,7 @@ impl Operator {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                controller::run(config, Settings::default(), told).await.unwrap();
+                controller::run(config, settings(), told).await.unwrap();
             });
         });
         Self { stop, thread }
@@ -259,6 +267,7 @@ impl Place {
         all.extend(named(&self.children::<corev1::Pod>(service).await));
         all.extend(named(&self.children::<corev1::Service>(service).await));
         all.extend(named(&self.children::<policyv1::PodDisruptionBudget>(service).await));
+        all.extend(named(&self.children::<autoscalingv2::HorizontalPodAutoscaler>(service).await));
         all.extend(named(&self.children::<ServiceDeployment>(service).await));
         all
     }

@@ -147,17 +147,32 @@ pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
         4 => select(NAMES).prop_map(ToOwned::to_owned),
         1 => (select(NAMES), 1..3).prop_map(|(family, revision)| format!("{family}:{revision}")),
     ];
-    (reference, 0..5i32, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
-        |(task_definition, desired, minimum, maximum, force)| {
-            json!({
+    let counts = (0..5i32, prop::option::weighted(0.3, (0..3i32, 0..3i32)));
+    (reference, counts, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
+        |(task_definition, (desired, bounds), minimum, maximum, force)| {
+            let mut spec = json!({
                 "taskDefinition": task_definition,
                 "desiredCount": desired,
                 "deploymentConfiguration":
                     {"minimumHealthyPercent": minimum, "maximumPercent": maximum},
                 "forceNewDeployment": force,
-            })
+            });
+            if let Some((least, more)) = bounds {
+                spec["autoscaling"] = autoscaling(least, least + more);
+            }
+            spec
         },
     )
+}
+
+/// Bounds, and a policy that keeps CPU at 60 percent.
+fn autoscaling(least: i32, most: i32) -> Value {
+    json!({
+        "scalableTarget": {"minCapacity": least, "maxCapacity": most},
+        "scalingPolicies": [{"policyName": "cpu", "targetTrackingScalingPolicyConfiguration": {
+            "targetValue": 60, "predefinedMetricSpecification": {
+                "predefinedMetricType": "ECSServiceAverageCPUUtilization"}}}],
+    })
 }
 
 /// Services, some of them spoilt.

@@ -203,6 +203,7 @@ impl Cluster {
                 self.delete(key);
                 Ok(Seen::Gone)
             }
+            Write::Scale { .. } => unreachable!("no service here is scaled"),
             Write::Status { key, uid, status, .. } | Write::MendStatus { key, uid, status } => {
                 let found = self.others.get(key).ok_or(Refused::NotFound)?.clone();
                 if found["metadata"]["uid"] != json!(uid) {

@@ -308,6 +308,7 @@ impl Stage {
                     Write::Create(_) => format!("creates {key}"),
                     Write::Apply(_) => format!("applies {key}"),
                     Write::Delete { .. } => format!("deletes {key}"),
+                    Write::Scale { .. } => format!("scales {key}"),
                     Write::Status { .. } | Write::MendStatus { .. } => {
                         format!("writes the status of {key}")
                     }

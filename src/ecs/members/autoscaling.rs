@@ -5,7 +5,7 @@
 //! Forecasts are in `predictive`.
 
 use super::row::Shape::{Boolean, Integer, Number, Object, Objects, String, Timestamp};
-use super::row::Verdict::{NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, Recorded};
 use super::row::{Member, row};
 
 /// The path of a member of a scaling policy.
@@ -22,20 +22,33 @@ macro_rules! tracking {
     };
 }
 
+/// What becomes of a cooldown.
+const PAUSE: &str = "Kubernetes' autoscaler knows no pause between two changes: it may change the \
+                     count tenfold, or freely downwards, within such a time, and waits for three \
+                     minutes above the target, or fifteen below it, before that";
+
+/// Where metrics come from.
+const ELSEWHERE: &str = "the cluster has no CloudWatch: the metric is read from the custom or external \
+                         metrics API, under a name that follows from CloudWatch's or as \
+                         `kubernetes.scaling.metrics` says; metric math must be said there";
+/// Where the count of requests comes from.
+const REQUESTS: &str = "the count of requests is read as the external metric \
+                        `alb_request_count_per_target`, or as `kubernetes.scaling.metrics` says";
+
 /// The members about scaling, forecasts left out.
 pub(super) const AUTOSCALING: &[Member] = &[
-    row("autoscaling", Object, NotYet, "How the service's desired count follows its load."),
-    row("autoscaling.scalableTarget", Object, NotYet, "Bounds within which the count is scaled."),
+    row("autoscaling", Object, Honoured, "How the service's desired count follows its load."),
+    row("autoscaling.scalableTarget", Object, Honoured, "Bounds within which the count is scaled."),
     row(
         "autoscaling.scalableTarget.minCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "Fewest tasks that scaling leaves; 0 is allowed.",
     ),
     row(
         "autoscaling.scalableTarget.maxCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "Most tasks that scaling reaches; at least minCapacity.",
     ),
     row(
@@ -47,118 +60,118 @@ pub(super) const AUTOSCALING: &[Member] = &[
     row(
         "autoscaling.scalableTarget.suspendedState",
         Object,
-        NotYet,
+        Honoured,
         "Which kinds of scaling are held back.",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.dynamicScalingInSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back removal of tasks by policies (default false).",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.dynamicScalingOutSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back addition of tasks by policies (default false).",
     ),
     row(
         "autoscaling.scalableTarget.suspendedState.scheduledScalingSuspended",
         Boolean,
-        NotYet,
+        Honoured,
         "Holds back scheduled actions (default false).",
     ),
     row(
         "autoscaling.scalingPolicies",
         Objects,
-        NotYet,
+        Honoured,
         "Policies that scale by metrics; a removal needs the consent of all.",
     ),
-    row(policy!("policyName"), String, NotYet, "Policy name, unique in the service.").required(),
+    row(policy!("policyName"), String, Honoured, "Policy name, unique in the service.").required(),
     row(
         policy!("policyType"),
         String,
-        NotYet,
+        Honoured,
         "StepScaling, TargetTrackingScaling or PredictiveScaling.",
     ),
     row(
         policy!("stepScalingPolicyConfiguration"),
         Object,
-        NotYet,
+        Honoured,
         "Steps taken according to how far an alarm's threshold is passed.",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.adjustmentType"),
         String,
-        NotYet,
+        Honoured,
         "ChangeInCapacity, PercentChangeInCapacity or ExactCapacity.",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.stepAdjustments"),
         Objects,
-        NotYet,
+        Honoured,
         "The steps, without gaps or overlaps.",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.stepAdjustments[].metricIntervalLowerBound"),
         Number,
-        NotYet,
+        Honoured,
         "Lower end, as distance from the threshold (default: no lower end).",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.stepAdjustments[].metricIntervalUpperBound"),
         Number,
-        NotYet,
+        Honoured,
         "Upper end, as distance from the threshold (default: no upper end).",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.stepAdjustments[].scalingAdjustment"),
         Integer,
-        NotYet,
+        Honoured,
         "Tasks, or percent, to add (negative: remove); with ExactCapacity the new count.",
     )
     .required(),
     row(
         policy!("stepScalingPolicyConfiguration.minAdjustmentMagnitude"),
         Integer,
-        NotYet,
+        Honoured,
         "Fewest tasks to change by; PercentChangeInCapacity only.",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.cooldown"),
         Integer,
-        NotYet,
+        Honoured,
         "Seconds between two activities (default 300).",
     ),
     row(
         policy!("stepScalingPolicyConfiguration.metricAggregationType"),
         String,
-        NotYet,
+        Honoured,
         "Average, Minimum or Maximum (default Average).",
     ),
     row(
         policy!("targetTrackingScalingPolicyConfiguration"),
         Object,
-        NotYet,
+        Honoured,
         "Keeps a metric near a value.",
     ),
     row(
         tracking!("targetValue"),
         Number,
-        NotYet,
+        Honoured,
         "Value to keep, in the metric's own unit, e.g. percent.",
     )
     .required(),
     row(
         tracking!("predefinedMetricSpecification"),
         Object,
-        NotYet,
+        Honoured,
         "A metric known by name; this or customizedMetricSpecification.",
     ),
     row(
         tracking!("predefinedMetricSpecification.predefinedMetricType"),
         String,
-        NotYet,
+        Honoured,
         "ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or \
          ALBRequestCountPerTarget.",
     )
@@ -166,199 +179,204 @@ pub(super) const AUTOSCALING: &[Member] = &[
     row(
         tracking!("predefinedMetricSpecification.resourceLabel"),
         String,
-        NotYet,
+        Approximated(REQUESTS),
         "Load balancer and target group meant; for ALBRequestCountPerTarget only.",
     ),
     row(
         tracking!("customizedMetricSpecification"),
         Object,
-        NotYet,
+        Approximated(ELSEWHERE),
         "Any CloudWatch metric; this or predefinedMetricSpecification.",
     ),
-    row(tracking!("customizedMetricSpecification.metricName"), String, NotYet, "Metric name."),
-    row(tracking!("customizedMetricSpecification.namespace"), String, NotYet, "Metric namespace."),
+    row(tracking!("customizedMetricSpecification.metricName"), String, Honoured, "Metric name."),
+    row(
+        tracking!("customizedMetricSpecification.namespace"),
+        String,
+        Honoured,
+        "Metric namespace.",
+    ),
     row(
         tracking!("customizedMetricSpecification.dimensions"),
         Objects,
-        NotYet,
+        Honoured,
         "Dimensions the metric was published with.",
     ),
     row(
         tracking!("customizedMetricSpecification.dimensions[].name"),
         String,
-        NotYet,
+        Honoured,
         "Dimension name.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.dimensions[].value"),
         String,
-        NotYet,
+        Honoured,
         "Dimension value.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.statistic"),
         String,
-        NotYet,
+        Honoured,
         "Average, Minimum, Maximum, SampleCount or Sum.",
     ),
     row(
         tracking!("customizedMetricSpecification.unit"),
         String,
-        NotYet,
+        Recorded,
         "CloudWatch unit of the values, e.g. Percent.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics"),
         Objects,
-        NotYet,
+        Honoured,
         "Queries for metric math, in place of a single metric.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].expression"),
         String,
-        NotYet,
+        Honoured,
         "Metric math over the other queries; this or metricStat.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].id"),
         String,
-        NotYet,
+        Honoured,
         "Name of this query, by which expressions refer to it; unique in the policy.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.metrics[].label"),
         String,
-        NotYet,
+        Honoured,
         "Free text that says what the query stands for.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat"),
         Object,
-        NotYet,
+        Honoured,
         "One metric and the statistic taken of it; this or expression.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric"),
         Object,
-        NotYet,
+        Honoured,
         "Which CloudWatch metric.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions"),
         Objects,
-        NotYet,
+        Honoured,
         "Dimensions the metric was published with.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions[].name"),
         String,
-        NotYet,
+        Honoured,
         "Dimension name.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric.dimensions[].value"),
         String,
-        NotYet,
+        Honoured,
         "Dimension value.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric.metricName"),
         String,
-        NotYet,
+        Honoured,
         "Metric name.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.metric.namespace"),
         String,
-        NotYet,
+        Honoured,
         "Metric namespace, e.g. AWS/ECS.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.stat"),
         String,
-        NotYet,
+        Honoured,
         "Statistic, e.g. Average, Sum or p90.",
     )
     .required(),
     row(
         tracking!("customizedMetricSpecification.metrics[].metricStat.unit"),
         String,
-        NotYet,
+        Recorded,
         "CloudWatch unit the values must have been published with.",
     ),
     row(
         tracking!("customizedMetricSpecification.metrics[].returnData"),
         Boolean,
-        NotYet,
+        Honoured,
         "Whether this query is the result; false for those that only feed expressions.",
     ),
     row(
         tracking!("scaleOutCooldown"),
         Integer,
-        NotYet,
+        Approximated(PAUSE),
         "Seconds after an addition before the next one (default 300).",
     ),
     row(
         tracking!("scaleInCooldown"),
         Integer,
-        NotYet,
+        Approximated(PAUSE),
         "Seconds after a removal before the next one (default 300).",
     ),
-    row(tracking!("disableScaleIn"), Boolean, NotYet, "Never removes tasks (default false)."),
-    row("autoscaling.scheduledActions", Objects, NotYet, "Changes of the bounds at set times."),
+    row(tracking!("disableScaleIn"), Boolean, Honoured, "Never removes tasks (default false)."),
+    row("autoscaling.scheduledActions", Objects, Honoured, "Changes of the bounds at set times."),
     row(
         "autoscaling.scheduledActions[].schedule",
         String,
-        NotYet,
+        Honoured,
         "`at(yyyy-mm-ddThh:mm:ss)`, `rate(5 minutes)` or `cron(...)` with six fields.",
     ),
     row(
         "autoscaling.scheduledActions[].timezone",
         String,
-        NotYet,
+        Honoured,
         "IANA time zone of at and cron, e.g. Europe/Berlin (default UTC).",
     ),
     row(
         "autoscaling.scheduledActions[].scheduledActionName",
         String,
-        NotYet,
+        Honoured,
         "Action name, unique in the service: 1 to 256 characters.",
     )
     .required(),
     row(
         "autoscaling.scheduledActions[].startTime",
         Timestamp,
-        NotYet,
+        Honoured,
         "Not before this time (UTC).",
     ),
     row(
         "autoscaling.scheduledActions[].endTime",
         Timestamp,
-        NotYet,
+        Honoured,
         "Not after this time (UTC); nothing is reverted then.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction",
         Object,
-        NotYet,
+        Honoured,
         "New bounds, one or both; they stay until changed again.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction.minCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "New minCapacity; fewer tasks are raised to it.",
     ),
     row(
         "autoscaling.scheduledActions[].scalableTargetAction.maxCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "New maxCapacity; more tasks are cut to it.",
     ),
 ];

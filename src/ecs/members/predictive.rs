@@ -4,7 +4,7 @@
 //! `PutScalingPolicy`, with names in the manner of ECS.
 
 use super::row::Shape::{Boolean, Integer, Number, Object, Objects, String};
-use super::row::Verdict::NotYet;
+use super::row::Verdict::Recorded;
 use super::row::{Member, row};
 
 /// The path of a member of a scaling policy.
@@ -26,46 +26,46 @@ pub(super) const PREDICTIVE: &[Member] = &[
     row(
         policy!("predictiveScalingPolicyConfiguration"),
         Object,
-        NotYet,
+        Recorded,
         "Scales ahead of a forecast of the load.",
     ),
     row(
         forecast!("metricSpecifications"),
         Objects,
-        NotYet,
+        Recorded,
         "What to forecast and what to keep; exactly one entry.",
     )
     .required(),
     row(
         forecast!("metricSpecifications[].targetValue"),
         Number,
-        NotYet,
+        Recorded,
         "Value of the scaling metric to keep.",
     )
     .required(),
     row(
         forecast!("metricSpecifications[].predefinedMetricPairSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A named pair of load metric and scaling metric.",
     ),
     row(
         forecast!("metricSpecifications[].predefinedMetricPairSpecification.predefinedMetricType"),
         String,
-        NotYet,
+        Recorded,
         "Name of the pair, e.g. ECSServiceCPUUtilization.",
     )
     .required(),
     row(
         forecast!("metricSpecifications[].predefinedMetricPairSpecification.resourceLabel"),
         String,
-        NotYet,
+        Recorded,
         "Load balancer and target group meant, for request counts.",
     ),
     row(
         forecast!("metricSpecifications[].predefinedScalingMetricSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A scaling metric known by name.",
     ),
     row(
@@ -73,75 +73,75 @@ pub(super) const PREDICTIVE: &[Member] = &[
             "metricSpecifications[].predefinedScalingMetricSpecification.predefinedMetricType"
         ),
         String,
-        NotYet,
+        Recorded,
         "Name of the metric, e.g. ECSServiceAverageCPUUtilization.",
     )
     .required(),
     row(
         forecast!("metricSpecifications[].predefinedScalingMetricSpecification.resourceLabel"),
         String,
-        NotYet,
+        Recorded,
         "Load balancer and target group meant, for request counts.",
     ),
     row(
         forecast!("metricSpecifications[].predefinedLoadMetricSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A load metric known by name.",
     ),
     row(
         forecast!("metricSpecifications[].predefinedLoadMetricSpecification.predefinedMetricType"),
         String,
-        NotYet,
+        Recorded,
         "Name of the metric, e.g. ECSServiceTotalCPUUtilization.",
     )
     .required(),
     row(
         forecast!("metricSpecifications[].predefinedLoadMetricSpecification.resourceLabel"),
         String,
-        NotYet,
+        Recorded,
         "Load balancer and target group meant, for request counts.",
     ),
     row(
         forecast!("metricSpecifications[].customizedScalingMetricSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A scaling metric made of queries.",
     ),
     row(
         forecast!("metricSpecifications[].customizedLoadMetricSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A load metric made of queries.",
     ),
     row(
         forecast!("metricSpecifications[].customizedCapacityMetricSpecification"),
         Object,
-        NotYet,
+        Recorded,
         "A capacity metric made of queries.",
     ),
     row(
         forecast!("mode"),
         String,
-        NotYet,
+        Recorded,
         "ForecastOnly or ForecastAndScale (default ForecastOnly).",
     ),
     row(
         forecast!("schedulingBufferTime"),
         Integer,
-        NotYet,
+        Recorded,
         "Seconds by which tasks are started ahead, 0 to 3600 (default 300).",
     ),
     row(
         forecast!("maxCapacityBreachBehavior"),
         String,
-        NotYet,
+        Recorded,
         "HonorMaxCapacity or IncreaseMaxCapacity (default HonorMaxCapacity).",
     ),
     row(
         forecast!("maxCapacityBuffer"),
         Integer,
-        NotYet,
+        Recorded,
         "Percent above the forecast that IncreaseMaxCapacity may reach, 0 to 100.",
     ),
 ];
@@ -160,91 +160,91 @@ macro_rules! queries {
             row(
                 query!($kind, ".metricDataQueries"),
                 Objects,
-                NotYet,
+                Recorded,
                 "Metrics and expressions that together give one series of values.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].id"),
                 String,
-                NotYet,
+                Recorded,
                 "Name of this query, by which expressions refer to it; unique in the policy.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].expression"),
                 String,
-                NotYet,
+                Recorded,
                 "Metric math over the other queries; this or metricStat.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].metricStat"),
                 Object,
-                NotYet,
+                Recorded,
                 "One metric and the statistic taken of it; this or expression.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric"),
                 Object,
-                NotYet,
+                Recorded,
                 "Which CloudWatch metric.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric.dimensions"),
                 Objects,
-                NotYet,
+                Recorded,
                 "Dimensions the metric was published with.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric.dimensions[].name"),
                 String,
-                NotYet,
+                Recorded,
                 "Dimension name.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric.dimensions[].value"),
                 String,
-                NotYet,
+                Recorded,
                 "Dimension value.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric.metricName"),
                 String,
-                NotYet,
+                Recorded,
                 "Metric name.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.metric.namespace"),
                 String,
-                NotYet,
+                Recorded,
                 "Metric namespace, e.g. AWS/ECS.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.stat"),
                 String,
-                NotYet,
+                Recorded,
                 "Statistic, e.g. Average, Sum or p90.",
             )
             .required(),
             row(
                 query!($kind, ".metricDataQueries[].metricStat.unit"),
                 String,
-                NotYet,
+                Recorded,
                 "CloudWatch unit the values must have been published with.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].label"),
                 String,
-                NotYet,
+                Recorded,
                 "Free text that says what the query stands for.",
             ),
             row(
                 query!($kind, ".metricDataQueries[].returnData"),
                 Boolean,
-                NotYet,
+                Recorded,
                 "Whether this query is the result; false for those that only feed expressions.",
             ),
         ]

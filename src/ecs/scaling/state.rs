@@ -61,6 +61,9 @@ pub struct ScalingState {
     /// By step scaling policy: what its alarm says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alarms: BTreeMap<String, AlarmState>,
+    /// Whose manifest sets the count at each apply, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_set_by: Option<String>,
     /// What was done, newest first: at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub activities: Vec<Activity>,

@@ -211,7 +211,9 @@ impl Absence {
                 "the cluster does not serve custom.metrics.k8s.io; install an adapter, {elsewhere}"
             ),
             (Self::NotServed, From::Prometheus { .. }) => {
-                "no Prometheus answers; its address is a setting of the operator".to_owned()
+                "this version of Linkspan asks no Prometheus; give the metric through an adapter, as \
+                 `external` or `pods`"
+                    .to_owned()
             }
             (Self::NoValue, From::Resource { .. }) => {
                 "no task has reported any yet; this takes about a minute after a start".to_owned()

@@ -9,6 +9,7 @@
 //! | what | by whom | when |
 //! |---|---|---|
 //! | `autoscaling` | people, GitOps | whenever they like |
+//! | `desiredCount` in a manifest | people, GitOps | at each apply, as UpdateService; [`writers`] tells of them |
 //! | HorizontalPodAutoscaler: bounds, metrics, behavior | the operator | its policies say CPU or memory, and all of them can be said there |
 //! | `desiredCount`, through `/scale` | Kubernetes' autoscaler | while there is a HorizontalPodAutoscaler |
 //! | `desiredCount`, through `/scale` | the operator | while there is none and a policy acts; at a scheduled action; and to put the last count back where a manifest stopped setting it |
@@ -20,7 +21,9 @@
 pub mod decide;
 pub mod describe;
 pub mod horizontal;
+pub mod measured;
 pub mod metrics;
 pub mod paste;
 pub mod read;
 pub mod schedule;
+pub mod writers;

@@ -13,6 +13,7 @@ use super::rollout::{Held, Step};
 use super::{Obstacle, events, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::defect::{self, Defect};
+use crate::ecs::scaling::state::ScalingState;
 use crate::names::{self, annotation};
 use crate::plan::conditions::{self, Outcome, fully_supported, progress};
 use crate::plan::finding::Findings;
@@ -31,6 +32,8 @@ pub(super) struct Situation<'a> {
     pub(super) written: Option<i64>,
     /// What waits for the next deployment, if that is known.
     pending: Option<Vec<String>>,
+    /// What scaling remembers from now on.
+    pub(super) scaling: Option<ScalingState>,
     outcome: Outcome,
     reason: Reason,
     message: String,
@@ -45,6 +48,7 @@ impl<'a> Situation<'a> {
             steady: false,
             written: observed.seen().sequence,
             pending: None,
+            scaling: remembered(observed),
             outcome: obstacle.outcome(),
             reason: obstacle.reason,
             message: obstacle.message,
@@ -91,6 +95,7 @@ impl<'a> Situation<'a> {
             steady,
             written: seen.sequence,
             pending: Some(pending.to_vec()),
+            scaling: remembered(observed),
             outcome,
             reason,
             message,
@@ -117,6 +122,11 @@ fn waiting(observed: &Observed, pending: &[String]) -> String {
         observed.key.name,
         annotation::FORCE_NEW_DEPLOYMENT
     )
+}
+
+/// What scaling remembered so far.
+fn remembered(observed: &Observed) -> Option<ScalingState> {
+    observed.service.status.as_ref()?.scaling.clone()
 }
 
 fn no_room(settings: &Settings) -> String {
@@ -181,6 +191,7 @@ pub(super) fn report(
         events: Vec::new(),
         started: None,
         stopped: None,
+        scaling: situation.scaling.clone(),
         conditions: conditions::advance(&before.conditions, assessments, generation, moment.now),
     };
     let mut notes = events::advance(&before, &mut after, &observed.pods, moment.now);
@@ -206,7 +217,9 @@ fn write(observed: &Observed, before: &ServiceStatus, after: &ServiceStatus, pla
     // Counts may wait for each other; what people and scripts wait on may not.
     let urgent = before.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
         != after.conditions.iter().map(|c| (&c.type_, &c.status)).collect::<Vec<_>>()
-        || before.observed_generation != after.observed_generation;
+        || before.observed_generation != after.observed_generation
+        // What was done is not done again.
+        || before.scaling != after.scaling;
     plan.writes.push(Write::Status {
         key: observed.key.clone(),
         uid: observed.uid.clone(),
@@ -237,7 +250,7 @@ pub(super) fn draining(observed: &Observed, moment: &Moment) -> Plan {
     plan
 }
 
-fn selector(observed: &Observed) -> String {
+pub(super) fn selector(observed: &Observed) -> String {
     let labels: Vec<String> =
         selector_of(observed).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     labels.join(",")

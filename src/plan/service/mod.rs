@@ -14,6 +14,7 @@ mod placing;
 mod record;
 mod resolve;
 pub mod rollout;
+mod scaling;
 mod tasks;
 mod template;
 mod workload;
@@ -69,7 +70,8 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return assess::draining(&observed, moment);
     }
     let mut findings = Findings::default();
-    let settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let mut settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
     if let Some((reference, names, mut unmapped)) = observed.names() {
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
         // What is refused keeps a new deployment from starting, and nothing else.
@@ -82,6 +84,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let mut pass = Pass {
         observed: &observed,
         settings: &settings,
+        scaled: scaled.as_ref(),
         findings: &findings,
         moment,
         pending: Vec::new(),
@@ -128,6 +131,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
             }
         }
     }
+    plan.measures = scaled.as_ref().map(|scaled| scaled.measures.clone()).unwrap_or_default();
     match observed.newest() {
         Some(newest) => pass.deploy(newest, obstacle, &mut plan),
         None => {
@@ -150,7 +154,9 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     let mut findings = Findings::default();
     let Some(observed) = Observed::of(world, key) else { return findings };
     let spec = &observed.service.spec.0;
-    resolve::settings(spec, &observed.name, &mut findings);
+    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
+    // What is wrong with it is wrong at any time.
+    scaling::scaled(world, &observed, &mut settings, Timestamp::UNIX_EPOCH, &mut findings);
     if !observed.mapping.exists && observed.cluster != "default" {
         let message = format!(
             "no Cluster of that name is in namespace {}; it is taken for one without settings",
@@ -182,6 +188,8 @@ pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings
 struct Pass<'a> {
     observed: &'a Observed,
     settings: &'a resolve::Settings,
+    /// Where the service is scaled.
+    scaled: Option<&'a scaling::Scaled>,
     findings: &'a Findings,
     moment: &'a Moment,
     /// What waits for the next deployment.
@@ -261,6 +269,14 @@ impl Pass<'_> {
                 }
             }
         };
+        // Who changes the count, then the count, then what follows from it.
+        child(
+            &observed.autoscaler,
+            self.scaled.and_then(|scaled| scaled.autoscaler(observed)),
+            plan,
+        );
+        plan.writes.extend(scaling::surplus(observed, self.scaled));
+        plan.writes.extend(self.scaled.and_then(|scaled| scaled.count(observed)));
         child(&observed.endpoints, endpoints::build(observed, &situation), plan);
         child(
             &observed.disruption_budget,
@@ -280,10 +296,15 @@ impl Pass<'_> {
         if waits && self.moment.rejected.is_none() {
             return;
         }
-        let situation = match obstacle {
+        let mut situation = match obstacle {
             Some(obstacle) => situation.with(obstacle),
             None => situation,
         };
+        situation.scaling = self.scaled.map(|scaled| scaled.state.clone());
+        if let Some(scaled) = self.scaled {
+            scaled.wake_at.into_iter().for_each(|at| plan.wake(at));
+            plan.notes.extend(scaled.notes());
+        }
         assess::report(observed, &situation, self.findings, moment, plan);
     }
 }

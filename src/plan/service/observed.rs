@@ -44,6 +44,7 @@ pub(super) struct Observed {
     replica_sets: Vec<Arc<appsv1::ReplicaSet>>,
     pub(super) endpoints: Standing,
     pub(super) disruption_budget: Standing,
+    pub(super) autoscaler: Standing,
     pub(super) pods: Vec<Arc<corev1::Pod>>,
 }
 
@@ -94,6 +95,8 @@ impl Observed {
         let deployment = world.deployments.get(&key.namespace, &workload_name);
         let endpoints = world.endpoints.get(&key.namespace, &names::endpoints(&name));
         let disruption_budget = world.disruption_budgets.get(&key.namespace, &budget);
+        let autoscaler = names::autoscaler(&name, &uid);
+        let autoscaler = world.horizontal_pod_autoscalers.get(&key.namespace, &autoscaler);
         Some(Self {
             earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
             mapping: Mapping::of(world, &key.namespace, &cluster),
@@ -103,6 +106,7 @@ impl Observed {
             workload: standing(world, &uid, deployment.as_deref()),
             endpoints: standing(world, &uid, endpoints.as_deref()),
             disruption_budget: standing(world, &uid, disruption_budget.as_deref()),
+            autoscaler: standing(world, &uid, autoscaler.as_deref()),
             deployment,
             replica_sets: world.replica_sets.find(&index),
             pods: world.pods.find(&index),

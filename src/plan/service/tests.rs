@@ -2,6 +2,7 @@
 
 mod mapping;
 mod placing;
+mod scaling;
 
 use serde_json::{Value, json};
 

@@ -1,0 +1,121 @@
+//! What do metrics say now? Asked once a period, for the policies whose plans want it.
+//!
+//! In the middle of each period, so that one sample falls into each. What comes of it is decided by
+//! the plans, which are asked again by their own wake-up.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http;
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::Client;
+use serde_json::Value;
+
+use super::Shared;
+use crate::plan::scaling::measured::{Measure, Measured};
+use crate::plan::scaling::metrics::{Request, request};
+use crate::world::ObjectKey;
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 8;
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// What the last plans want to be measured.
+#[derive(Default)]
+pub(super) struct Wanted(Mutex<BTreeMap<ObjectKey, Vec<Measure>>>);
+
+impl Wanted {
+    /// Remembers what a plan wants.
+    pub(super) fn by(&self, key: &ObjectKey, measures: &[Measure]) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if measures.is_empty() {
+            all.remove(key);
+        } else {
+            all.insert(key.clone(), measures.to_vec());
+        }
+    }
+
+    fn all(&self) -> BTreeMap<ObjectKey, Vec<Measure>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Measures, for ever.
+pub(super) async fn follow(client: Client, shared: Arc<Shared>) {
+    let period = shared.settings.scaling_timing.period.max(1);
+    loop {
+        tokio::time::sleep(until_middle(period, super::reconcile::now())).await;
+        let wanted = shared.wanted.all();
+        let mut each: Vec<(ObjectKey, Measure)> = Vec::new();
+        for (key, measures) in &wanted {
+            each.extend(measures.iter().map(|measure| (key.clone(), measure.clone())));
+        }
+        let answers: Vec<_> = futures::stream::iter(each)
+            .map(|(key, measure)| {
+                let client = client.clone();
+                async move {
+                    let answer = ask(&client, &key.namespace, &measure).await;
+                    (key, measure, answer)
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let now = super::reconcile::now();
+        let mut world = shared.write();
+        world.measured.retain(|key, _| wanted.contains_key(key));
+        for (key, measures) in &wanted {
+            world.measured.entry(key.clone()).or_default().keep(measures);
+        }
+        for (key, measure, answer) in answers {
+            let measured: &mut Measured = world.measured.entry(key).or_default();
+            measured.take(&measure, answer.as_ref(), now);
+        }
+    }
+}
+
+/// How long it is until the middle of the period, or of the next one.
+fn until_middle(period: i64, now: Timestamp) -> Duration {
+    let period = period.saturating_mul(1000);
+    let into = now.as_millisecond().rem_euclid(period);
+    let left = (period + period / 2 - into).rem_euclid(period);
+    // Never the same middle twice.
+    let left = if left < period / 20 { left + period } else { left };
+    Duration::from_millis(u64::try_from(left).unwrap_or_default())
+}
+
+/// The answer; none, if nobody gives one.
+async fn ask(client: &Client, namespace: &str, measure: &Measure) -> Option<Value> {
+    let path = match request(&measure.source, namespace, &measure.selector) {
+        Request::Kubernetes(path) => path,
+        // No address of a Prometheus can be set yet.
+        Request::Prometheus(_) => return None,
+    };
+    let request = http::Request::get(path).body(Vec::new()).ok()?;
+    match tokio::time::timeout(ANSWER, client.request::<Value>(request)).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::debug!(policy = measure.policy, %error, "a metric cannot be read");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_each_period_comes_once() {
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap_or_default();
+        let wait = |now| until_middle(60, at(now)).as_millis();
+        assert_eq!(wait(0), 30_000);
+        assert_eq!(wait(29_000), 61_000, "woken a little early");
+        assert_eq!(wait(30_000), 60_000);
+        assert_eq!(wait(45_000), 45_000);
+    }
+}
