@@ -19,6 +19,7 @@ mod volumes;
 pub use derived::Need;
 pub use launch::{Launch, LaunchVolume};
 pub use resolve::{ContainerNames, Names, resolve};
+pub(in crate::plan) use row::line;
 pub use tables::{TABLES, Tables};
 pub use volumes::Claim;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::derived::Need;
 
 /// The row in one line, with the table that it goes into, as the end of a sentence.
-pub(super) fn line(need: &Need, cluster: &str) -> String {
+pub(in crate::plan) fn line(need: &Need, cluster: &str) -> String {
     let row = flow(&need.row);
     format!("add to spec.kubernetes.{} of Cluster {cluster}: - {row}", need.table)
 }

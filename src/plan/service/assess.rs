@@ -10,7 +10,7 @@ use super::observed::{Observed, sequence_of};
 use super::record::{selector_of, tasks_of};
 use super::resolve::Settings;
 use super::rollout::{Held, Step};
-use super::{Obstacle, events, tasks};
+use super::{Obstacle, events, missing, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::defect::{self, Defect};
 use crate::ecs::scaling::state::ScalingState;
@@ -83,7 +83,12 @@ impl<'a> Situation<'a> {
             (Outcome::Ready, Reason::SteadyState, message)
         } else if step.held == Some(Held::NoRoom) {
             (Outcome::Stalled, Reason::DeploymentBlocked, no_room(settings))
-        } else if let Some((reason, message)) = tasks::trouble(observed.pods.iter()) {
+        } else if let Some((reason, mut message)) =
+            tasks::trouble(observed.pods.iter()).or_else(|| refused_tasks(observed))
+        {
+            if let Some(remedy) = missing::remedy(observed, &message) {
+                let _ = write!(message, "; {remedy}");
+            }
             (Outcome::Reconciling, reason, message)
         } else {
             let reason = if completed { Reason::Scaling } else { Reason::DeploymentInProgress };
@@ -107,6 +112,14 @@ impl<'a> Situation<'a> {
         let outcome = obstacle.outcome();
         Self { outcome, reason: obstacle.reason, message: obstacle.message, ..self }
     }
+}
+
+/// What the cluster says of tasks that it does not let be made: a quota, a policy, an account.
+fn refused_tasks(observed: &Observed) -> Option<(Reason, String)> {
+    let conditions = observed.deployment()?.status.as_ref()?.conditions.as_ref()?;
+    let failure = conditions.iter().find(|condition| condition.type_ == "ReplicaFailure")?;
+    let message = failure.message.as_deref().filter(|_| failure.status == "True")?;
+    Some((Reason::TasksFailToStart, format!("tasks cannot be made: {message}")))
 }
 
 /// How what waits for the next deployment can go in now.

@@ -9,6 +9,7 @@ mod disruption_budget;
 mod endpoints;
 mod events;
 mod held;
+mod missing;
 mod observed;
 mod placing;
 mod record;

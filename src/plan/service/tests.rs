@@ -1,6 +1,7 @@
 //! What starts a deployment, what stands in its way, and what becomes of its records.
 
 mod mapping;
+mod missing;
 mod placing;
 mod scaling;
 
