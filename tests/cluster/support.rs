@@ -62,7 +62,9 @@ pub(crate) async fn control_plane_with(options: Options) -> ControlPlane {
 
 async fn with_nodes(control_plane: &ControlPlane) {
     let client = Client::try_from(control_plane.config()).unwrap();
-    for group in node_groups() {
+    for mut group in node_groups() {
+        // Room for the tasks of all tests, which stay until the end.
+        (group.cpu, group.memory) = ("32".to_owned(), "128Gi".to_owned());
         group.create(&client).await.unwrap();
     }
 }
