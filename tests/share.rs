@@ -12,9 +12,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[macro_use]
+#[path = "included/tell.rs"]
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use linkspan::ecs::members::{Input, Member, Shape, Verdict};
@@ -29,7 +32,7 @@ type Uses = BTreeMap<(String, Input, &'static str), bool>;
 #[allow(clippy::disallowed_methods, reason = "a test has no command line to be told by")]
 fn most_of_what_people_write_is_honoured() {
     let Ok(folder) = std::env::var("LINKSPAN_CORPUS").map(PathBuf::from) else {
-        say("skipped: set LINKSPAN_CORPUS to a folder with files/*.json and index.tsv");
+        tell!("skipped: set LINKSPAN_CORPUS to a folder with files/*.json and index.tsv");
         return;
     };
     let uses = uses(&folder);
@@ -47,13 +50,13 @@ fn most_of_what_people_write_is_honoured() {
         }
     }
     for (input, share) in &by_input {
-        say(&format!("{input:?}: {share}"));
+        tell!("{input:?}: {share}");
     }
-    say(&format!("all: {all}"));
+    tell!("all: {all}");
     let mut others: Vec<_> = others.into_iter().collect();
     others.sort_by_key(|(of, count)| (usize::MAX - count, *of));
     for ((input, path), count) in others.iter().take(30) {
-        say(&format!("{count:6} {input:?} {path}"));
+        tell!("{count:6} {input:?} {path}");
     }
     assert!(all.honoured() >= 85.0 && all.close() >= 97.0, "of all uses: {all}");
     let task_definitions = by_input.get(&Input::TaskDefinition).unwrap();
@@ -113,13 +116,6 @@ impl std::fmt::Display for Share {
 #[allow(clippy::cast_precision_loss, reason = "counts of uses, far below 2^52")]
 fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
-}
-
-/// Prints a line although the test passes.
-fn say(line: &str) {
-    // Past the capture of a passing test's output.
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "{line}").unwrap();
 }
 
 fn uses(folder: &Path) -> Uses {

@@ -35,10 +35,11 @@ const AT_ONCE: [&str; 5] = [
 pub(super) fn changes(
     observed: &Observed,
     record: &ServiceDeployment,
+    rows: Option<&Value>,
     chosen: Option<&Chosen>,
 ) -> Vec<String> {
     let Some(revision) = observed.revision() else { return Vec::new() };
-    if observed.mapping.refused.is_some() || !may_differ(observed, record, chosen) {
+    if observed.mapping.refused.is_some() || !may_differ(observed, record, rows, chosen) {
         return Vec::new();
     }
     let task = resolve(revision, None, &mut Findings::default());
@@ -57,10 +58,14 @@ pub(super) fn changes(
 }
 
 /// Whether anything of that changed at all: templates are dear.
-fn may_differ(observed: &Observed, record: &ServiceDeployment, chosen: Option<&Chosen>) -> bool {
-    let rows = observed.names().and_then(|(_, names, _)| names.rows);
+fn may_differ(
+    observed: &Observed,
+    record: &ServiceDeployment,
+    rows: Option<&Value>,
+    chosen: Option<&Chosen>,
+) -> bool {
     let chosen = chosen.map(|chosen| serde_json::json!(chosen));
-    rows != record.spec.mapping
+    rows != record.spec.mapping.as_ref()
         || chosen != record.spec.capacity
         || held(&record.spec.requested) != held(&observed.service.spec.0)
 }

@@ -73,7 +73,9 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let mut findings = Findings::default();
     let mut settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
     let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
+    let mut rows = None;
     if let Some((reference, names, mut unmapped)) = observed.names() {
+        rows = names.rows;
         let of = |found: Finding| Finding { path: format!("{reference} {}", found.path), ..found };
         // What is refused keeps a new deployment from starting, and nothing else.
         unmapped.0.retain(|found| found.level < Level::Refused);
@@ -102,7 +104,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return plan;
     }
     let mut obstacle = None;
-    match record::decide(world, &observed, &settings, chosen.as_ref()) {
+    match record::decide(world, &observed, &settings, rows.as_ref(), chosen.as_ref()) {
         Decision::Keep(pending) => pass.pending = pending,
         // What is wrong with the spec holds all of it, as UpdateService would take none of it. A task
         // definition that has gone does not keep a service from scaling what it runs.

@@ -49,11 +49,13 @@ pub(super) struct Start {
     pub(super) fingerprint: String,
 }
 
-/// Decides whether a deployment should start.
+/// Decides whether a deployment should start. `rows` are those of the Cluster's tables that name what
+/// the task definition refers to now, `chosen` is the capacity that the Service gets now.
 pub(super) fn decide(
     world: &World,
     observed: &Observed,
     settings: &Settings,
+    rows: Option<&Value>,
     chosen: Option<&Chosen>,
 ) -> Decision {
     let (reference, revision, active) = match &observed.task_definition {
@@ -90,7 +92,7 @@ pub(super) fn decide(
                 Cause::ForceNewDeployment
             } else {
                 let changes =
-                    if active { held::changes(observed, newest, chosen) } else { Vec::new() };
+                    if active { held::changes(observed, newest, rows, chosen) } else { Vec::new() };
                 if changes.is_empty() || is_completed(newest) {
                     return Decision::Keep(changes);
                 }
