@@ -85,12 +85,12 @@ impl Memory {
     }
 
     /// How long a status that is not urgent must still wait, if it must: from the last one the
-    /// interval, or five times that while many objects move. A capacity provider's figures move with
-    /// every task of many services: it waits ten times the interval.
+    /// interval, or fifteen times that while many objects move. A capacity provider's figures move
+    /// with every task of many services: it waits ten times the interval.
     pub(super) fn status_due(&self, key: &ObjectKey, interval: Duration) -> Option<Duration> {
         let times = match key.kind {
             Kind::CapacityProvider => 10,
-            _ if self.recent().len() > CALM => 5,
+            _ if self.recent().len() > CALM => 15,
             _ => 1,
         };
         let interval = interval * times;

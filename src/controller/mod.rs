@@ -7,6 +7,7 @@
 mod apply;
 mod backoff;
 mod error;
+mod guarded;
 mod health;
 mod measure;
 mod memory;
@@ -45,7 +46,7 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// How long work under way may take to end after the stop.
     pub grace: Duration,
-    /// Least time between two writes of one object's status that nobody waits for; five times that
+    /// Least time between two writes of one object's status that nobody waits for; fifteen times that
     /// while many objects move at once, and ten times that for a capacity provider, whose figures
     /// move with every task.
     pub status_interval: Duration,
@@ -124,7 +125,7 @@ pub async fn run(
         world: RwLock::new(World {
             server_minor: Some(minor),
             scaling_timing: settings.scaling_timing,
-            ..World::default()
+            ..World::of_a_cluster()
         }),
         requests,
         applier: Applier::new(client.clone()),

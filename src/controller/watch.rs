@@ -13,14 +13,14 @@ use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DeserializeGuard;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use kube_runtime::WatchStreamExt;
 use kube_runtime::watcher::{self, Event, watcher};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Shared;
+use super::guarded::Guarded;
 use crate::api;
 use crate::defect::{self, Defect};
 use crate::names::label;
@@ -219,21 +219,21 @@ async fn watch<K: Trimmed>(
     config: watcher::Config,
     shared: Arc<Shared>,
     ready: mpsc::UnboundedSender<()>,
-) where
-    DeserializeGuard<K>: Resource<DynamicType = ()>,
-{
+) {
     let (_, kind) = K::KIND.type_meta();
-    let api: Api<DeserializeGuard<K>> = Api::all(client);
+    let api: Api<Guarded<K>> = Api::all(client);
     let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
-    let mut listed: Vec<DeserializeGuard<K>> = Vec::new();
+    let mut list = List::default();
     let mut first = Some(ready);
     while let Some(event) = stream.next().await {
         shared.metrics.watched(K::KIND);
         match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(object)) => listed.push(trimmed(object)),
+            // Begun anew, it brings all again; whom the first part concerned must be planned for all the same.
+            Ok(Event::Init) => list.there.clear(),
+            Ok(Event::InitApply(object)) => list.take(&mut shared.write(), object),
             Ok(Event::InitDone) => {
-                take_list(&shared, std::mem::take(&mut listed));
+                let roots = std::mem::take(&mut list).end::<K>(&mut shared.write());
+                request(&shared, K::KIND, roots);
                 if let Some(ready) = first.take() {
                     tracing::debug!(kind, "watch is current");
                     let _ = ready.send(());
@@ -260,7 +260,7 @@ async fn watch<K: Trimmed>(
     }
 }
 
-fn trimmed<K: Trimmed>(mut guard: DeserializeGuard<K>) -> DeserializeGuard<K> {
+fn trimmed<K: Trimmed>(mut guard: Guarded<K>) -> Guarded<K> {
     match &mut guard.0 {
         Ok(object) => {
             let ours = object.meta().service_uid().is_some();
@@ -282,27 +282,34 @@ pub(super) fn request(shared: &Shared, changed: Kind, roots: BTreeSet<ObjectKey>
     }
 }
 
-fn take_list<K: Trimmed>(shared: &Shared, listed: Vec<DeserializeGuard<K>>) {
-    let mut world = shared.write();
-    let here: BTreeSet<ObjectKey> = K::shelf(&world)
-        .iter()
-        .map(|object| key_of::<K>(object.meta()))
-        .chain(world.unreadable.keys().filter(|key| key.kind == K::KIND).cloned())
-        .collect();
-    let there: BTreeSet<ObjectKey> =
-        listed.iter().map(|object| key_of::<K>(meta_of(object))).collect();
-    let mut roots = BTreeSet::new();
-    for gone in here.difference(&there) {
-        roots.extend(remove::<K>(&mut world, gone));
-    }
-    for object in listed {
-        roots.extend(take(&mut world, object));
-    }
-    drop(world);
-    request(shared, K::KIND, roots);
+/// A list under way. Its objects go into the world as they come: 10,000 decoded Deployments beside
+/// it would take 120 MiB until the last of them is there.
+#[derive(Default)]
+struct List {
+    /// What it has brought.
+    there: BTreeSet<ObjectKey>,
+    /// Who must be planned for when it is whole.
+    roots: BTreeSet<ObjectKey>,
 }
 
-fn meta_of<K: Shelved>(guard: &DeserializeGuard<K>) -> &ObjectMeta {
+impl List {
+    fn take<K: Trimmed>(&mut self, world: &mut World, object: Guarded<K>) {
+        self.there.insert(key_of::<K>(meta_of(&object)));
+        self.roots.extend(take(world, trimmed(object)));
+    }
+
+    /// Forgets what is here and was not brought; tells who must be planned for.
+    fn end<K: Trimmed>(mut self, world: &mut World) -> BTreeSet<ObjectKey> {
+        let unreadable = world.unreadable.keys().filter(|key| key.kind == K::KIND);
+        let here: Vec<ObjectKey> = K::shelf(world).keys().chain(unreadable.cloned()).collect();
+        for gone in here.iter().filter(|key| !self.there.contains(key)) {
+            self.roots.extend(remove::<K>(world, gone));
+        }
+        self.roots
+    }
+}
+
+fn meta_of<K: Shelved>(guard: &Guarded<K>) -> &ObjectMeta {
     match &guard.0 {
         Ok(object) => object.meta(),
         Err(invalid) => &invalid.metadata,
@@ -318,7 +325,7 @@ fn key_of<K: Shelved>(meta: &ObjectMeta) -> ObjectKey {
 }
 
 /// Takes one object in; tells who must be planned for.
-fn take<K: Trimmed>(world: &mut World, guard: DeserializeGuard<K>) -> BTreeSet<ObjectKey> {
+fn take<K: Trimmed>(world: &mut World, guard: Guarded<K>) -> BTreeSet<ObjectKey> {
     match guard.0 {
         Ok(object) => {
             let key = key_of::<K>(object.meta());
@@ -362,7 +369,7 @@ pub(super) fn take_answer(
         body: serde_json::Value,
     ) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
         let object: K = serde_json::from_value(body)?;
-        Ok(take(world, trimmed(DeserializeGuard(Ok(object)))))
+        Ok(take(world, trimmed(Guarded(Ok(object)))))
     }
     match answer {
         Some(body) => each_kind!(key.kind, present(world, body)),

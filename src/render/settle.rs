@@ -1,8 +1,9 @@
 //! What comes of a world when nothing but Linkspan acts on it?
 //!
-//! Plans and carries out, over and over, until no plan asks for a write: the operator without a
-//! cluster. Time stands still in it, so that what waits for time goes on waiting.
+//! Plans and carries out until no plan asks for a write, each object again when what it depends on
+//! has changed: the operator without a cluster. Time stands still in it, so that what waits for time goes on waiting.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -53,22 +54,22 @@ pub fn settle_watched(
 ) -> Result<usize, Unsettled> {
     let moment = Moment::at(now);
     let mut writes = 0;
+    let mut next: BTreeSet<ObjectKey> = planned(world).into_iter().collect();
     for round in 1.. {
-        let mut rested = true;
-        for root in planned(world) {
+        for root in std::mem::take(&mut next) {
             for write in plan(world, &root, &moment).writes {
-                rested = false;
                 if round > MOST_ROUNDS {
                     return Err(Unsettled::Restless(root));
                 }
                 watch(&root, &write);
-                world
+                let changed = world
                     .carry_out(&write)
                     .map_err(|why| Unsettled::Malformed(write.key().clone(), why.to_string()))?;
+                next.extend(changed);
                 writes += 1;
             }
         }
-        if rested {
+        if next.is_empty() {
             break;
         }
     }

@@ -9,7 +9,7 @@ mod object;
 mod placed;
 mod shelf;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
@@ -25,8 +25,9 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
-use crate::plan::Write;
+use crate::names;
 use crate::plan::scaling::measured::Measured;
+use crate::plan::{Write, roots_of};
 
 /// Everything that can be seen.
 #[derive(Debug, Default)]
@@ -87,6 +88,19 @@ pub struct Unreadable {
 }
 
 impl World {
+    /// A world that may have ten thousand services in it: it holds as text what only the plans of one
+    /// service look at.
+    pub fn of_a_cluster() -> Self {
+        fn as_text<K: Shelved>(world: &mut World) {
+            K::shelf_mut(world).hold_as_text();
+        }
+        let mut world = Self::default();
+        for kind in Kind::ALL {
+            each_kind!(kind, as_text(&mut world));
+        }
+        world
+    }
+
     /// The object's UID and generation, whatever its kind, where it is seen at all.
     pub fn identity(&self, key: &ObjectKey) -> Option<(String, Option<i64>)> {
         fn of<K: Shelved>(world: &World, key: &ObjectKey) -> Option<(String, Option<i64>)> {
@@ -101,57 +115,57 @@ impl World {
     }
 
     /// Takes in the outcome of a write, as a cluster without controllers would show it: the files'
-    /// world of `render`, and the first step of every simulation.
+    /// world of `render`, and the first step of every simulation. Tells who must be planned for.
     ///
     /// # Errors
     /// The decoder's message, where the object is not of its kind.
-    pub fn carry_out(&mut self, write: &Write) -> Result<(), serde_json::Error> {
+    pub fn carry_out(&mut self, write: &Write) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+        let key = write.key();
+        let before = self.body(key);
+        let generation = before.as_ref().and_then(|body| body.pointer("/metadata/generation"));
+        let generation = generation.and_then(Value::as_i64).unwrap_or(1);
+        let seen = |uid: &str| {
+            let seen = before.as_ref().and_then(|body| body.pointer("/metadata/uid")?.as_str());
+            seen == Some(uid)
+        };
         match write {
             Write::Create(object) | Write::Apply(object) => {
                 let mut body = object.body.clone();
-                let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
-                    (crate::names::sha256_hex(&[&object.key.to_string()]), None)
-                });
-                let generation = generation.unwrap_or(1);
+                let Some(before) = before else {
+                    set(&mut body, &["metadata", "uid"], names::sha256_hex(&[&key.to_string()]));
+                    set(&mut body, &["metadata", "generation"], 1);
+                    return self.take(key.kind, body);
+                };
+                let uid = before.pointer("/metadata/uid").cloned().unwrap_or_default();
                 set(&mut body, &["metadata", "uid"], uid);
                 set(&mut body, &["metadata", "generation"], generation);
                 if matches!(write, Write::Apply(_))
-                    && let Some(status) = self.status(&object.key)
+                    && let Some(status) = before.get("status")
                 {
-                    set(&mut body, &["status"], status);
+                    set(&mut body, &["status"], status.clone());
                 }
-                let before = self.body(&object.key);
-                self.put(object.key.kind, body.clone())?;
+                let mut roots = self.take(key.kind, body.clone())?;
                 // Another spec is another generation, which its controller has not seen yet.
-                let spec =
-                    |body: &Option<Value>| body.as_ref().map(|body| body.get("spec").cloned());
-                if before.is_some() && spec(&before) != spec(&self.body(&object.key)) {
+                if self.body(key).is_some_and(|after| after.get("spec") != before.get("spec")) {
                     set(&mut body, &["metadata", "generation"], generation + 1);
-                    self.put(object.key.kind, body)?;
+                    roots.extend(self.take(key.kind, body)?);
                 }
-                Ok(())
+                Ok(roots)
             }
-            Write::Status { key, status, .. } | Write::MendStatus { key, status, .. } => {
-                let Some(mut body) = self.body(key) else { return Ok(()) };
+            Write::Status { status, .. } | Write::MendStatus { status, .. } => {
+                let Some(mut body) = before else { return Ok(BTreeSet::new()) };
                 set(&mut body, &["status"], status.clone());
-                self.put(key.kind, body)
+                self.take(key.kind, body)
             }
-            Write::Scale { key, uid, replicas, .. } => {
-                let Some(mut body) = self.body(key) else { return Ok(()) };
-                let Some((seen, generation)) = self.identity(key) else { return Ok(()) };
-                if seen != *uid {
-                    return Ok(());
-                }
+            Write::Scale { uid, replicas, .. } => {
+                let same = seen(uid);
+                let Some(mut body) = before.filter(|_| same) else { return Ok(BTreeSet::new()) };
                 set(&mut body, &["spec", "desiredCount"], *replicas);
-                set(&mut body, &["metadata", "generation"], generation.unwrap_or(1) + 1);
-                self.put(key.kind, body)
+                set(&mut body, &["metadata", "generation"], generation + 1);
+                self.take(key.kind, body)
             }
-            Write::Delete { key, uid } => {
-                if self.identity(key).is_some_and(|(seen, _)| seen == *uid) {
-                    self.remove(key);
-                }
-                Ok(())
-            }
+            Write::Delete { uid, .. } if seen(uid) => Ok(self.remove(key)),
+            Write::Delete { .. } => Ok(BTreeSet::new()),
         }
     }
 
@@ -160,21 +174,30 @@ impl World {
     /// # Errors
     /// The decoder's message, where the object is not of that kind.
     pub fn put(&mut self, kind: Kind, body: Value) -> Result<(), serde_json::Error> {
-        fn put<K: Shelved>(world: &mut World, body: Value) -> Result<(), serde_json::Error> {
-            let object: K = serde_json::from_value(body)?;
-            K::shelf_mut(world).put(object);
-            Ok(())
-        }
-        each_kind!(kind, put(self, body))
+        self.take(kind, body).map(|_| ())
     }
 
-    /// Forgets an object.
-    pub fn remove(&mut self, key: &ObjectKey) {
-        fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) {
-            K::shelf_mut(world).remove(&key.namespace, &key.name);
+    /// As [`put`](Self::put); tells who must be planned for.
+    fn take(&mut self, kind: Kind, body: Value) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+        fn take<K: Shelved>(
+            world: &mut World,
+            body: Value,
+        ) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+            let object: K = serde_json::from_value(body)?;
+            let change = K::shelf_mut(world).put(object);
+            Ok(change.map(|change| roots_of(world, &change)).unwrap_or_default())
+        }
+        each_kind!(kind, take(self, body))
+    }
+
+    /// Forgets an object; tells who must be planned for.
+    pub fn remove(&mut self, key: &ObjectKey) -> BTreeSet<ObjectKey> {
+        fn remove<K: Shelved>(world: &mut World, key: &ObjectKey) -> BTreeSet<ObjectKey> {
+            let change = K::shelf_mut(world).remove(&key.namespace, &key.name);
+            change.map(|change| roots_of(world, &change)).unwrap_or_default()
         }
         self.unreadable.remove(key);
-        each_kind!(key.kind, remove(self, key));
+        each_kind!(key.kind, remove(self, key))
     }
 
     /// An object as JSON.
@@ -184,10 +207,6 @@ impl World {
             serde_json::to_value(&*object).ok()
         }
         each_kind!(key.kind, body(self, key))
-    }
-
-    fn status(&self, key: &ObjectKey) -> Option<Value> {
-        self.body(key)?.get("status").cloned()
     }
 
     /// What a pod may ask for wherever it comes to run: the oldest Kubernetes among the API server

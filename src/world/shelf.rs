@@ -102,21 +102,28 @@ pub struct Shelf<K> {
     /// comes later does not bring the object back.
     gone: VecDeque<(Name, u64)>,
     index: BTreeSet<(Index, Name)>,
+    /// Whether its objects are held as text.
+    as_text: bool,
 }
 
 impl<K> Default for Shelf<K> {
     fn default() -> Self {
-        Self { objects: BTreeMap::new(), gone: VecDeque::new(), index: BTreeSet::new() }
+        Self {
+            objects: BTreeMap::new(),
+            gone: VecDeque::new(),
+            index: BTreeSet::new(),
+            as_text: false,
+        }
     }
 }
 
 /// An object in memory.
 #[derive(Debug)]
 enum Held<K> {
-    /// Many plans look at it.
+    /// Many plans look at it, or there are few.
     Decoded(Arc<K>),
-    /// The plans of one service look at it. A decoded Deployment takes 12 KiB, its text 3 KiB; reading
-    /// it takes some twenty microseconds.
+    /// The plans of one service look at it, of many in a cluster. A decoded Deployment takes 12 KiB,
+    /// its text 3 KiB; reading it takes some twenty microseconds.
     Text {
         /// Its resource version.
         version: Option<u64>,
@@ -125,10 +132,8 @@ enum Held<K> {
 }
 
 impl<K: Shelved> Held<K> {
-    fn new(object: &Arc<K>) -> Self {
-        if K::KIND.is_of_one_service()
-            && let Ok(json) = serde_json::to_string(&**object)
-        {
+    fn new(object: &Arc<K>, as_text: bool) -> Self {
+        if as_text && let Ok(json) = serde_json::to_string(&**object) {
             return Self::Text { version: version(object.meta()), json: json.into() };
         }
         Self::Decoded(object.clone())
@@ -160,6 +165,11 @@ pub struct Change<K> {
 }
 
 impl<K: Shelved> Shelf<K> {
+    /// From now on, holds its objects as text if each of them is of one service only.
+    pub fn hold_as_text(&mut self) {
+        self.as_text = K::KIND.is_of_one_service();
+    }
+
     /// The object of this name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         self.objects.get(&(namespace.to_owned(), name.to_owned()))?.get()
@@ -224,7 +234,7 @@ impl<K: Shelved> Shelf<K> {
         for index in new.indexes() {
             self.index.insert((index, key.clone()));
         }
-        self.objects.insert(key, Held::new(&new));
+        self.objects.insert(key, Held::new(&new, self.as_text));
         Some(Change { old, new: Some(new) })
     }
 

@@ -70,7 +70,9 @@ impl Operator {
     fn see(&mut self, key: &ObjectKey, seen: &Seen) {
         match seen.body(key) {
             Some(body) => self.world.put(key.kind, body).unwrap(),
-            None => self.world.remove(key),
+            None => {
+                self.world.remove(key);
+            }
         }
         self.dirty = true;
     }
