@@ -27,6 +27,9 @@ pub struct Controller {
     /// Seconds that work under way may take to end after a stop.
     #[arg(long, value_name = "SECONDS", default_value_t = 25)]
     grace: u64,
+    /// The address of a Prometheus, or of what answers as one, for the queries of scaling policies.
+    #[arg(long, value_name = "URL", env = "LINKSPAN_PROMETHEUS")]
+    prometheus: Option<axum::http::Uri>,
     #[command(flatten)]
     logs: Logs,
 }
@@ -112,6 +115,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             concurrency: arguments.concurrency,
             listen: Some(arguments.listen),
             grace: Duration::from_secs(arguments.grace),
+            prometheus: arguments.prometheus,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

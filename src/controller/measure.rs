@@ -43,8 +43,26 @@ impl Wanted {
     }
 }
 
+/// Who is asked.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) kubernetes: Client,
+    /// A Prometheus, or what answers as one, where the admin has set its address.
+    pub(super) prometheus: Option<Client>,
+}
+
+impl Asked {
+    /// # Errors
+    /// The address of the Prometheus cannot be one.
+    pub(super) fn new(kubernetes: Client, prometheus: Option<http::Uri>) -> anyhow::Result<Self> {
+        // Without any credentials: those of the API server are for the API server.
+        let prometheus = prometheus.map(|address| Client::try_from(kube::Config::new(address)));
+        Ok(Self { kubernetes, prometheus: prometheus.transpose()? })
+    }
+}
+
 /// Measures, for ever.
-pub(super) async fn follow(client: Client, shared: Arc<Shared>) {
+pub(super) async fn follow(asked: Asked, shared: Arc<Shared>) {
     let period = shared.settings.scaling_timing.period.max(1);
     loop {
         tokio::time::sleep(until_middle(period, super::reconcile::now())).await;
@@ -55,9 +73,9 @@ pub(super) async fn follow(client: Client, shared: Arc<Shared>) {
         }
         let answers: Vec<_> = futures::stream::iter(each)
             .map(|(key, measure)| {
-                let client = client.clone();
+                let asked = asked.clone();
                 async move {
-                    let answer = ask(&client, &key.namespace, &measure).await;
+                    let answer = ask(&asked, &key.namespace, &measure).await;
                     (key, measure, answer)
                 }
             })
@@ -88,11 +106,10 @@ fn until_middle(period: i64, now: Timestamp) -> Duration {
 }
 
 /// The answer; none, if nobody gives one.
-async fn ask(client: &Client, namespace: &str, measure: &Measure) -> Option<Value> {
-    let path = match request(&measure.source, namespace, &measure.selector) {
-        Request::Kubernetes(path) => path,
-        // No address of a Prometheus can be set yet.
-        Request::Prometheus(_) => return None,
+async fn ask(asked: &Asked, namespace: &str, measure: &Measure) -> Option<Value> {
+    let (client, path) = match request(&measure.source, namespace, &measure.selector) {
+        Request::Kubernetes(path) => (&asked.kubernetes, path),
+        Request::Prometheus(path) => (asked.prometheus.as_ref()?, path),
     };
     let request = http::Request::get(path).body(Vec::new()).ok()?;
     match tokio::time::timeout(ANSWER, client.request::<Value>(request)).await {

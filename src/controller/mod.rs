@@ -23,7 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Uri, header};
 use kube::Client;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -50,6 +50,9 @@ pub struct Settings {
     /// while many objects move at once, and ten times that for a capacity provider, whose figures
     /// move with every task.
     pub status_interval: Duration,
+    /// A Prometheus, or what answers as one, for the queries of scaling policies. Only the admin sets
+    /// it: from a user nothing is fetched that the user names.
+    pub prometheus: Option<Uri>,
     /// When a metric's deviation has lasted long enough for a scaling policy. Only tests have other
     /// numbers than AWS.
     pub scaling_timing: Timing,
@@ -62,6 +65,7 @@ impl Default for Settings {
             listen: None,
             grace: Duration::from_secs(25),
             status_interval: Duration::from_secs(1),
+            prometheus: None,
             scaling_timing: Timing::default(),
         }
     }
@@ -139,7 +143,9 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let mut readiness = watch::start_all(&client, &shared, &mut tasks);
     tasks.spawn(report::publish(client.clone(), reported));
-    tasks.spawn(measure::follow(client.clone(), shared.clone()));
+    let asked = measure::Asked::new(client.clone(), settings.prometheus.clone())
+        .context("setting up the requests to Prometheus")?;
+    tasks.spawn(measure::follow(asked, shared.clone()));
     tasks.spawn(follow_version(client, shared.clone()));
     if let Some(address) = settings.listen {
         let listener = tokio::net::TcpListener::bind(address)

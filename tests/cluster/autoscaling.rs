@@ -330,6 +330,157 @@ async fn a_worker_follows_its_queue_from_nothing_and_back() {
     assert!(activities[0].cause.contains("AlarmLow-backlog"), "{}", activities[0].cause);
 }
 
+/// A worker whose count a policy sets, evaluated by the operator: 100 of the load for each task.
+fn worker(policy: &Value) -> Value {
+    let mut worker = json!({
+        "taskDefinition": "shop",
+        "autoscaling": {"scalableTarget": {"minCapacity": 1, "maxCapacity": 8}},
+        "kubernetes": {"scaling": {"metrics": {"jobs":
+            {"external": {"name": "jobs_waiting"}, "perTask": true}}}},
+    });
+    worker["autoscaling"]["scalingPolicies"] = json!([policy]);
+    worker
+}
+
+/// Keeps the jobs for each task at 100.
+fn jobs() -> Value {
+    json!({
+        "policyName": "jobs",
+        "targetTrackingScalingPolicyConfiguration": {
+            "targetValue": 100, "scaleOutCooldown": 1, "scaleInCooldown": 1,
+            "customizedMetricSpecification":
+                {"namespace": "Shop", "metricName": "Jobs", "statistic": "Average"},
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_query_of_prometheus_scales_a_service() {
+    let place = place("prometheus").await;
+    load(&place, 100.0);
+    let mut spec = worker(&jobs());
+    let query = format!("load(\"{}\")", place.namespace);
+    spec["kubernetes"]["scaling"]["metrics"]["jobs"] =
+        json!({"prometheus": query, "perTask": true});
+    place.service("web", spec).await;
+    place.steady("web", 1, "shop:1").await;
+    load(&place, 390.0);
+    place.steady("web", 4, "shop:1").await;
+    load(&place, 150.0);
+    place.steady("web", 2, "shop:1").await;
+}
+
+#[tokio::test]
+async fn steps_are_taken_by_how_far_the_alarm_is_breached() {
+    let place = place("steps").await;
+    load(&place, 0.0);
+    let mut spec = worker(&json!({
+        "policyName": "jobs", "policyType": "StepScaling",
+        "stepScalingPolicyConfiguration": {
+            "adjustmentType": "ChangeInCapacity", "cooldown": 2, "metricAggregationType": "Average",
+            "stepAdjustments": [
+                {"metricIntervalLowerBound": 0, "metricIntervalUpperBound": 200, "scalingAdjustment": 1},
+                {"metricIntervalLowerBound": 200, "scalingAdjustment": 3},
+            ],
+        },
+    }));
+    let scaling = &mut spec["kubernetes"]["scaling"];
+    scaling["metrics"]["jobs"] = json!({"external": {"name": "jobs_waiting"}});
+    scaling["alarms"] = json!([{
+        "alarmName": "waiting", "metricName": "Jobs", "threshold": 100, "evaluationPeriods": 1,
+        "comparisonOperator": "GreaterThanOrEqualToThreshold", "period": 10,
+        "alarmActions": ["jobs"],
+    }]);
+    spec["autoscaling"]["scalableTarget"]["maxCapacity"] = json!(40);
+    place.service("web", spec).await;
+    let service = place.steady("web", 1, "shop:1").await;
+    assert_eq!(place.children::<Autoscaler>(&service).await.len(), 0, "it knows no steps");
+    let counts = Counts::of::<Service>(&place, "web", "/spec/desiredCount").await;
+    // 50 above the threshold: the first step. 300 above it: the second one.
+    for (load_is, step) in [(150.0, 1), (400.0, 3)] {
+        load(&place, load_is);
+        until(&format!("{step} tasks are added at once"), || async {
+            let seen = counts.seen.lock().unwrap().clone();
+            let found = seen.windows(2).any(|pair| pair[1] - pair[0] == step);
+            if found { Ok(()) } else { Err(format!("{seen:?}")) }
+        })
+        .await;
+    }
+    let counts = counts.end();
+    assert!(counts.windows(2).all(|pair| [1, 3].contains(&(pair[1] - pair[0]))), "{counts:?}");
+}
+
+#[tokio::test]
+async fn tasks_are_only_added_where_scale_in_is_disabled_or_suspended() {
+    let place = place("onlyout").await;
+    load(&place, 100.0);
+    let mut disabled = jobs();
+    disabled["targetTrackingScalingPolicyConfiguration"]["disableScaleIn"] = json!(true);
+    place.service("web", worker(&disabled)).await;
+    place.steady("web", 1, "shop:1").await;
+    let mut suspended = worker(&jobs());
+    suspended["autoscaling"]["scalableTarget"]["suspendedState"] =
+        json!({"dynamicScalingInSuspended": true});
+    place.service("two", suspended.clone()).await;
+    // The autoscaler says it in its own words.
+    let mut tracked = scaled(1, 6);
+    tracked["autoscaling"]["scalableTarget"]["suspendedState"] =
+        json!({"dynamicScalingInSuspended": true});
+    place.service("three", tracked).await;
+    load(&place, 500.0);
+    place.steady("web", 5, "shop:1").await;
+    place.steady("two", 5, "shop:1").await;
+    let service = place.service_when("three", "tasks more", |service| {
+        service.spec.0["desiredCount"].as_i64() > Some(1)
+    });
+    let down = autoscaler(&place, &service.await).await.spec.behavior.unwrap().scale_down.unwrap();
+    assert_eq!(down.select_policy.as_deref(), Some("Disabled"));
+    load(&place, 100.0);
+    // What is not held back falls: that is how long the others would have had.
+    suspended["autoscaling"]["scalableTarget"]["suspendedState"] =
+        json!({"dynamicScalingInSuspended": false});
+    place.service("two", suspended).await;
+    place.steady("two", 1, "shop:1").await;
+    place.steady("web", 5, "shop:1").await;
+}
+
+#[tokio::test]
+async fn of_two_policies_any_adds_and_only_both_together_remove() {
+    let place = place("two").await;
+    load(&place, 100.0);
+    let mut spec = worker(&jobs());
+    let mut calm = jobs();
+    calm["policyName"] = json!("calm");
+    let tracking = &mut calm["targetTrackingScalingPolicyConfiguration"];
+    // Never above, and only with next to nothing far enough below.
+    tracking["targetValue"] = json!(60);
+    tracking["customizedMetricSpecification"]["metricName"] = json!("Calm");
+    spec["autoscaling"]["scalingPolicies"].as_array_mut().unwrap().push(calm);
+    let query = format!("load(\"{}\")", place.namespace);
+    spec["kubernetes"]["scaling"]["metrics"]["calm"] = json!({"prometheus": query});
+    spec["kubernetes"]["scaling"]["metrics"]["jobs"] =
+        json!({"external": {"name": "jobs_waiting"}, "perTask": true});
+    load(&place, 58.0);
+    place.service("web", spec.clone()).await;
+    place.steady("web", 1, "shop:1").await;
+    // 240 for one task: `jobs` wants 3, `calm` 4.
+    load(&place, 240.0);
+    place
+        .service_when("web", "what the more demanding policy wants", |service| {
+            service.spec.0["desiredCount"].as_i64() >= Some(4)
+        })
+        .await;
+    let counts = Counts::of::<Service>(&place, "web", "/spec/desiredCount").await;
+    // `jobs` would have one task; `calm` is at its target and holds what there is.
+    load(&place, 59.0);
+    let worker = worker(&jobs());
+    place.service("other", worker).await;
+    place.steady("other", 1, "shop:1").await;
+    load(&place, 3.0);
+    place.steady("web", 1, "shop:1").await;
+    assert!(counts.end().is_sorted_by(|one, next| one >= next));
+}
+
 #[tokio::test]
 async fn a_scheduled_action_moves_the_bounds_and_the_count() {
     let place = place("clock").await;

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::extract::{Path, Query, State};
+use axum::http::Uri;
 use axum::{Json, Router, routing};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as corev1;
@@ -28,8 +29,8 @@ use tokio_rustls::server::TlsStream;
 
 use crate::support::{Place, until};
 
-/// What any external metric of a namespace is, and what its tasks use together, in thousandths of a CPU; where nothing is said, there is
-/// no metric.
+/// What any external metric of a namespace is, and what its tasks use together, in thousandths of a
+/// CPU; where nothing is said, there is no metric.
 static USED: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
 
 /// Says what the tasks in a place use together, in thousandths of a CPU: they share it evenly.
@@ -146,6 +147,41 @@ fn router(client: Client) -> Router {
         )
         .route("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", routing::get(pods))
         .with_state(client)
+}
+
+/// The address of a Prometheus of the tests' own. The answer to the query `load("NAMESPACE")` is what
+/// the tasks there use together.
+pub(crate) fn prometheus() -> Uri {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    let port = PORT.get_or_init(|| {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // On a thread of its own, so that it outlives the runtime of any one test.
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                let router = Router::new().route("/metrics-of/api/v1/query", routing::get(queried));
+                axum::serve(listener, router).await.unwrap();
+            });
+        });
+        port
+    });
+    // Below a path, as behind a proxy.
+    format!("http://127.0.0.1:{port}/metrics-of").parse().unwrap()
+}
+
+async fn queried(Query(asked): Query<BTreeMap<String, String>>) -> Json<Value> {
+    let query = asked.get("query").map(String::as_str).unwrap_or_default();
+    let namespace = query.strip_prefix("load(\"").and_then(|rest| rest.strip_suffix("\")"));
+    let said = namespace.and_then(|namespace| USED.lock().unwrap().get(namespace).copied());
+    let result = said.map(|value| json!({"metric": {}, "value": [0, value.to_string()]}));
+    Json(json!({
+        "status": "success",
+        "data": {"resultType": "vector", "result": result.into_iter().collect::<Vec<_>>()},
+    }))
 }
 
 fn external() -> Value {

@@ -72,7 +72,8 @@ async fn with_nodes(control_plane: &ControlPlane) {
 /// Settings under which a minute of scaling passes in a second.
 fn settings() -> Settings {
     let scaling_timing = Timing { period: 1, in_periods: 5, ..Timing::default() };
-    Settings { scaling_timing, ..Settings::default() }
+    let prometheus = Some(crate::metrics_api::prometheus());
+    Settings { scaling_timing, prometheus, ..Settings::default() }
 }
 
 /// An operator on a thread of its own, so that it outlives the runtime of any one test.

@@ -22,6 +22,9 @@
 #[path = "../included/tell.rs"]
 mod tell;
 
+#[path = "../cluster/metrics_api.rs"]
+#[allow(dead_code, reason = "of it only the address is needed here")]
+mod metrics_api;
 mod operator;
 mod proxy;
 mod scenario;

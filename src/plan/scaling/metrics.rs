@@ -211,8 +211,8 @@ impl Absence {
                 "the cluster does not serve custom.metrics.k8s.io; install an adapter, {elsewhere}"
             ),
             (Self::NotServed, From::Prometheus { .. }) => {
-                "this version of Linkspan asks no Prometheus; give the metric through an adapter, as \
-                 `external` or `pods`"
+                "no Prometheus answers; whoever runs the operator gives it the address of one by \
+                 --prometheus URL"
                     .to_owned()
             }
             (Self::NoValue, From::Resource { .. }) => {
