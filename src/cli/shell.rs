@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub struct Controller {
     /// Seconds that work under way may take to end after a stop.
     #[arg(long, value_name = "SECONDS", default_value_t = 25)]
     grace: u64,
+    /// The namespaces whose objects are watched and worked on (default: all).
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "LINKSPAN_WATCH_NAMESPACES")]
+    watch_namespaces: Vec<String>,
+    /// A JSON file with a list of CapacityProviders that are made where they are absent.
+    #[arg(long, value_name = "FILE")]
+    default_capacity_providers: Option<PathBuf>,
     #[command(flatten)]
     logs: Logs,
 }
@@ -112,6 +119,8 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             concurrency: arguments.concurrency,
             listen: Some(arguments.listen),
             grace: Duration::from_secs(arguments.grace),
+            namespaces: arguments.watch_namespaces,
+            default_capacity_providers: arguments.default_capacity_providers,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

@@ -46,7 +46,7 @@ impl Readiness {
     }
 }
 
-/// Starts all watches.
+/// Starts all watches: of the namespaces that are given, or of all.
 pub(super) fn start_all(
     client: &Client,
     shared: &Arc<Shared>,
@@ -54,16 +54,31 @@ pub(super) fn start_all(
 ) -> Readiness {
     let (tell, ready) = mpsc::unbounded_channel();
     let mut left = 0;
+    let given = &shared.settings.namespaces;
+    let everywhere = given.is_empty().then_some(None);
+    let scopes: Vec<Option<&str>> =
+        everywhere.into_iter().chain(given.iter().map(|name| Some(name.as_str()))).collect();
     macro_rules! watch {
-        ($($kind:ty $(, $selector:expr)?;)*) => {$(
+        ($kind:ty, $api:expr, $scope:expr $(, $selector:expr)?) => {{
             left += 1;
+            let scope = $scope.map(str::to_owned);
             let config = watcher::Config::default().timeout(WATCH_SECONDS)$(.labels($selector))?;
-            tasks.spawn(watch::<$kind>(client.clone(), config, shared.clone(), tell.clone()));
+            tasks.spawn(watch::<$kind>($api, scope, config, shared.clone(), tell.clone()));
+        }};
+    }
+    macro_rules! in_namespaces {
+        ($($kind:ty $(, $selector:expr)?;)*) => {$(
+            for scope in &scopes {
+                let api = match scope {
+                    Some(namespace) => Api::namespaced(client.clone(), namespace),
+                    None => Api::all(client.clone()),
+                };
+                watch!($kind, api, *scope $(, $selector)?);
+            }
         )*};
     }
-    watch! {
+    in_namespaces! {
         api::Cluster;
-        api::CapacityProvider;
         api::TaskDefinition;
         api::TaskDefinitionRevision;
         api::Service;
@@ -76,8 +91,9 @@ pub(super) fn start_all(
         corev1::Service;
         policyv1::PodDisruptionBudget;
         autoscalingv2::HorizontalPodAutoscaler;
-        corev1::Node;
     }
+    watch!(api::CapacityProvider, Api::all(client.clone()), None::<&str>);
+    watch!(corev1::Node, Api::all(client.clone()), None::<&str>);
     Readiness { left, ready }
 }
 
@@ -215,7 +231,8 @@ impl Trimmed for corev1::Node {
 }
 
 async fn watch<K: Trimmed>(
-    client: Client,
+    api: Api<DeserializeGuard<K>>,
+    scope: Option<String>,
     config: watcher::Config,
     shared: Arc<Shared>,
     ready: mpsc::UnboundedSender<()>,
@@ -223,7 +240,6 @@ async fn watch<K: Trimmed>(
     DeserializeGuard<K>: Resource<DynamicType = ()>,
 {
     let (_, kind) = K::KIND.type_meta();
-    let api: Api<DeserializeGuard<K>> = Api::all(client);
     let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
     let mut listed: Vec<DeserializeGuard<K>> = Vec::new();
     let mut first = Some(ready);
@@ -233,7 +249,7 @@ async fn watch<K: Trimmed>(
             Ok(Event::Init) => listed.clear(),
             Ok(Event::InitApply(object)) => listed.push(trimmed(object)),
             Ok(Event::InitDone) => {
-                take_list(&shared, std::mem::take(&mut listed));
+                take_list(&shared, scope.as_deref(), std::mem::take(&mut listed));
                 if let Some(ready) = first.take() {
                     tracing::debug!(kind, "watch is current");
                     let _ = ready.send(());
@@ -282,12 +298,14 @@ pub(super) fn request(shared: &Shared, changed: Kind, roots: BTreeSet<ObjectKey>
     }
 }
 
-fn take_list<K: Trimmed>(shared: &Shared, listed: Vec<DeserializeGuard<K>>) {
+/// Takes in all objects of a kind: those of one namespace, or of all.
+fn take_list<K: Trimmed>(shared: &Shared, scope: Option<&str>, listed: Vec<DeserializeGuard<K>>) {
     let mut world = shared.write();
     let here: BTreeSet<ObjectKey> = K::shelf(&world)
         .iter()
         .map(|object| key_of::<K>(object.meta()))
         .chain(world.unreadable.keys().filter(|key| key.kind == K::KIND).cloned())
+        .filter(|key| scope.is_none_or(|namespace| namespace == key.namespace))
         .collect();
     let there: BTreeSet<ObjectKey> =
         listed.iter().map(|object| key_of::<K>(meta_of(object))).collect();
