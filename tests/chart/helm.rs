@@ -1,6 +1,6 @@
 //! The real `helm`, built from its pinned module, with folders of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +23,7 @@ fn program() -> &'static PathBuf {
 }
 
 /// Runs `helm` from the root of the source; with a kubeconfig where it needs a cluster.
-pub(crate) fn helm(kubeconfig: Option<&PathBuf>, arguments: &[&str]) -> Output {
+pub(crate) fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
     let home = std::env::temp_dir().join(format!("linkspan-helm-{}", std::process::id()));
     let mut command = Command::new(program());
     command.args(arguments).current_dir(root(""));

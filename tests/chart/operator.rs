@@ -10,7 +10,7 @@ use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::authentication::v1 as authenticationv1;
 use k8s_openapi::api::core::v1 as corev1;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::config::Kubeconfig;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
 use linkspan::sandbox::control_plane::{ControlPlane, Options, Program};
 use serde_json::json;
@@ -201,7 +201,8 @@ pub(crate) async fn thief(control_plane: &ControlPlane) -> Client {
     let admin = Client::try_from(control_plane.config()).unwrap();
     let kubeconfig = with_token(control_plane, &token(&admin).await);
     let kubeconfig = Kubeconfig::from_yaml(&kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await;
+    let config =
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     Client::try_from(config.unwrap()).unwrap()
 }
 

@@ -91,7 +91,7 @@ async fn what_must_not_be_is_denied() {
         sensitive::pod_security(&control_plane).await,
         strings::strings(&control_plane).await,
         token::node_fence(&control_plane).await,
-        token::stolen_token(&control_plane).await,
+        token::stolen_token(&control_plane, &dev.namespace).await,
         tenants::others(&control_plane, &dev).await,
         tenants::look_alikes(&control_plane, &dev).await,
         strings::canaries(&operator, &control_plane).await,

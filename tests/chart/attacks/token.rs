@@ -97,10 +97,10 @@ fn thefts(shop: &str) -> Vec<Theft> {
 }
 
 /// n9: a stolen token of the operator.
-pub(super) async fn stolen_token(control_plane: &ControlPlane) -> Row {
+pub(super) async fn stolen_token(control_plane: &ControlPlane, shop: &str) -> Row {
     let mut row = Row::new("n9  the operator's token, stolen");
     let thief = thief(control_plane).await;
-    for Theft { method, path, body } in thefts("default") {
+    for Theft { method, path, body } in thefts(shop) {
         let kind =
             if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
