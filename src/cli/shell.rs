@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +31,12 @@ pub struct Controller {
     /// The address of a Prometheus, or of what answers as one, for the queries of scaling policies.
     #[arg(long, value_name = "URL", env = "LINKSPAN_PROMETHEUS")]
     prometheus: Option<axum::http::Uri>,
+    /// The namespaces whose objects are watched and worked on (default: all).
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "LINKSPAN_WATCH_NAMESPACES")]
+    watch_namespaces: Vec<String>,
+    /// A JSON file with a list of CapacityProviders that are made where they are absent.
+    #[arg(long, value_name = "FILE")]
+    default_capacity_providers: Option<PathBuf>,
     #[command(flatten)]
     logs: Logs,
 }
@@ -116,6 +123,8 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             listen: Some(arguments.listen),
             grace: Duration::from_secs(arguments.grace),
             prometheus: arguments.prometheus,
+            namespaces: arguments.watch_namespaces,
+            default_capacity_providers: arguments.default_capacity_providers,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

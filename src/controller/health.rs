@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use super::Shared;
+use super::{Shared, gauges};
 
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = Router::new()
@@ -34,5 +34,6 @@ async fn readiness(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], shared.metrics.text())
+    let gauges = gauges::of(&shared.read());
+    ([(header::CONTENT_TYPE, kind)], shared.metrics.text(&gauges))
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -142,11 +142,13 @@ impl Metrics {
         self.watch_failed.get_or_create(&OfKind { kind }).inc();
     }
 
-    /// All of it, as OpenMetrics writes it.
-    pub(super) fn text(&self) -> String {
+    /// All of it, and what else is counted, as OpenMetrics writes it.
+    pub(super) fn text(&self, others: &Registry) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, others);
+        let _ = encode_eof(&mut text);
         text
     }
 }

@@ -6,7 +6,9 @@
 
 mod apply;
 mod backoff;
+mod defaults;
 mod error;
+mod gauges;
 mod guarded;
 mod health;
 mod measure;
@@ -19,6 +21,7 @@ mod telemetry;
 mod watch;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -56,6 +59,10 @@ pub struct Settings {
     /// When a metric's deviation has lasted long enough for a scaling policy. Only tests have other
     /// numbers than AWS.
     pub scaling_timing: Timing,
+    /// The namespaces whose objects are watched and worked on; none means all.
+    pub namespaces: Vec<String>,
+    /// A JSON file with a list of CapacityProviders that are made where they are absent.
+    pub default_capacity_providers: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -67,6 +74,8 @@ impl Default for Settings {
             status_interval: Duration::from_secs(1),
             prometheus: None,
             scaling_timing: Timing::default(),
+            namespaces: Vec::new(),
+            default_capacity_providers: None,
         }
     }
 }
@@ -146,6 +155,10 @@ pub async fn run(
     let asked = measure::Asked::new(client.clone(), settings.prometheus.clone())
         .context("setting up the requests to Prometheus")?;
     tasks.spawn(measure::follow(asked, shared.clone()));
+    if let Some(path) = &settings.default_capacity_providers {
+        let providers = defaults::read(path)?;
+        tasks.spawn(defaults::make(client.clone(), providers));
+    }
     tasks.spawn(follow_version(client, shared.clone()));
     if let Some(address) = settings.listen {
         let listener = tokio::net::TcpListener::bind(address)

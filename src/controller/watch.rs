@@ -46,7 +46,7 @@ impl Readiness {
     }
 }
 
-/// Starts all watches.
+/// Starts all watches: of the namespaces that are given, or of all.
 pub(super) fn start_all(
     client: &Client,
     shared: &Arc<Shared>,
@@ -54,16 +54,31 @@ pub(super) fn start_all(
 ) -> Readiness {
     let (tell, ready) = mpsc::unbounded_channel();
     let mut left = 0;
+    let given = &shared.settings.namespaces;
+    let everywhere = given.is_empty().then_some(None);
+    let scopes: Vec<Option<&str>> =
+        everywhere.into_iter().chain(given.iter().map(|name| Some(name.as_str()))).collect();
     macro_rules! watch {
-        ($($kind:ty $(, $selector:expr)?;)*) => {$(
+        ($kind:ty, $api:expr, $scope:expr $(, $selector:expr)?) => {{
             left += 1;
+            let scope = $scope.map(str::to_owned);
             let config = watcher::Config::default().timeout(WATCH_SECONDS)$(.labels($selector))?;
-            tasks.spawn(watch::<$kind>(client.clone(), config, shared.clone(), tell.clone()));
+            tasks.spawn(watch::<$kind>($api, scope, config, shared.clone(), tell.clone()));
+        }};
+    }
+    macro_rules! in_namespaces {
+        ($($kind:ty $(, $selector:expr)?;)*) => {$(
+            for scope in &scopes {
+                let api = match scope {
+                    Some(namespace) => Api::namespaced(client.clone(), namespace),
+                    None => Api::all(client.clone()),
+                };
+                watch!($kind, api, *scope $(, $selector)?);
+            }
         )*};
     }
-    watch! {
+    in_namespaces! {
         api::Cluster;
-        api::CapacityProvider;
         api::TaskDefinition;
         api::TaskDefinitionRevision;
         api::Service;
@@ -76,8 +91,9 @@ pub(super) fn start_all(
         corev1::Service;
         policyv1::PodDisruptionBudget;
         autoscalingv2::HorizontalPodAutoscaler;
-        corev1::Node;
     }
+    watch!(api::CapacityProvider, Api::all(client.clone()), None::<&str>);
+    watch!(corev1::Node, Api::all(client.clone()), None::<&str>);
     Readiness { left, ready }
 }
 
@@ -215,13 +231,13 @@ impl Trimmed for corev1::Node {
 }
 
 async fn watch<K: Trimmed>(
-    client: Client,
+    api: Api<Guarded<K>>,
+    scope: Option<String>,
     config: watcher::Config,
     shared: Arc<Shared>,
     ready: mpsc::UnboundedSender<()>,
 ) {
     let (_, kind) = K::KIND.type_meta();
-    let api: Api<Guarded<K>> = Api::all(client);
     let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
     let mut list = List::default();
     let mut first = Some(ready);
@@ -232,7 +248,8 @@ async fn watch<K: Trimmed>(
             Ok(Event::Init) => list.there.clear(),
             Ok(Event::InitApply(object)) => list.take(&mut shared.write(), object),
             Ok(Event::InitDone) => {
-                let roots = std::mem::take(&mut list).end::<K>(&mut shared.write());
+                let roots =
+                    std::mem::take(&mut list).end::<K>(&mut shared.write(), scope.as_deref());
                 request(&shared, K::KIND, roots);
                 if let Some(ready) = first.take() {
                     tracing::debug!(kind, "watch is current");
@@ -298,10 +315,15 @@ impl List {
         self.roots.extend(take(world, trimmed(object)));
     }
 
-    /// Forgets what is here and was not brought; tells who must be planned for.
-    fn end<K: Trimmed>(mut self, world: &mut World) -> BTreeSet<ObjectKey> {
+    /// Forgets what is here, in the namespace or in all, and was not brought; tells who must be
+    /// planned for.
+    fn end<K: Trimmed>(mut self, world: &mut World, scope: Option<&str>) -> BTreeSet<ObjectKey> {
         let unreadable = world.unreadable.keys().filter(|key| key.kind == K::KIND);
-        let here: Vec<ObjectKey> = K::shelf(world).keys().chain(unreadable.cloned()).collect();
+        let here: Vec<ObjectKey> = K::shelf(world)
+            .keys()
+            .chain(unreadable.cloned())
+            .filter(|key| scope.is_none_or(|namespace| namespace == key.namespace))
+            .collect();
         for gone in here.iter().filter(|key| !self.there.contains(key)) {
             self.roots.extend(remove::<K>(world, gone));
         }

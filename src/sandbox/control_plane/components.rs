@@ -223,7 +223,7 @@ pub(super) fn arguments(program: Program, layout: &Layout, port: u16, audit: boo
             flag("node-lease-duration-seconds", 40),
             flag("cidr", "10.128.0.0/9"),
         ],
-        Program::Kubectl => Vec::new(),
+        Program::Kubectl | Program::Helm => Vec::new(),
     }
 }
 

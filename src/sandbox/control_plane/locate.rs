@@ -100,6 +100,20 @@ impl Programs {
         }
         Ok(Self(found))
     }
+
+    /// Finds one program of the cache, or builds it. Takes minutes the first time; blocks.
+    pub fn provide_one(
+        program: Program,
+        version: Version,
+        sources: &Sources,
+        progress: &dyn Progress,
+    ) -> Result<PathBuf, Error> {
+        if let Some(path) = find(program, version, &[], sources.cache.as_deref()) {
+            return Ok(path);
+        }
+        let mut built = build::build(version, &[program], sources, progress)?;
+        Ok(built.remove(&program).unwrap_or_default())
+    }
 }
 
 fn find(

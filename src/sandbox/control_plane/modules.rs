@@ -26,10 +26,12 @@ pub enum Program {
     Kubectl,
     /// Plays the kubelet of simulated nodes.
     Kwok,
+    /// Installs charts. It is no part of a control plane, and is built only where it is asked for.
+    Helm,
 }
 
 impl Program {
-    /// Every program, in the order in which they are built.
+    /// Every program of a control plane, in the order in which they are built.
     pub const ALL: [Self; 6] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -48,6 +50,7 @@ impl Program {
             Self::KubeScheduler => "kube-scheduler",
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
+            Self::Helm => "helm",
         }
     }
 
@@ -60,6 +63,7 @@ impl Program {
             Self::KubeScheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
         }
     }
 }
@@ -105,12 +109,20 @@ const KWOK: ModuleSet = ModuleSet {
     go_sum: include_str!("modules/kwok/go.sum"),
 };
 
+const HELM: ModuleSet = ModuleSet {
+    name: "helm",
+    release: "4.3.1",
+    go_mod: include_str!("modules/helm/go.mod"),
+    go_sum: include_str!("modules/helm/go.sum"),
+};
+
 impl ModuleSet {
     /// The set that `program` is built from.
     pub(super) const fn of(program: Program, version: Version) -> Self {
         match program {
             Program::Etcd => ETCD,
             Program::Kwok => KWOK,
+            Program::Helm => HELM,
             Program::KubeApiserver
             | Program::KubeControllerManager
             | Program::KubeScheduler
@@ -177,7 +189,7 @@ mod tests {
     #[test]
     fn every_program_is_pinned_as_a_tool_of_its_modules() {
         for version in Version::ALL {
-            for program in Program::ALL {
+            for program in Program::ALL.into_iter().chain([Program::Helm]) {
                 let set = ModuleSet::of(program, version);
                 assert!(
                     set.go_mod
@@ -195,7 +207,7 @@ mod tests {
     #[test]
     fn every_set_requires_the_release_it_is_named_after() {
         for version in Version::ALL {
-            for program in Program::ALL {
+            for program in Program::ALL.into_iter().chain([Program::Helm]) {
                 let set = ModuleSet::of(program, version);
                 let release = format!("v{}", set.release);
                 let required = set.go_mod.lines().any(|line| {

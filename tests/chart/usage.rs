@@ -1,0 +1,273 @@
+//! Does the operator use every right that it has, and ask for no other? The API server's audit log says
+//! so, of an operator that runs with the chart's account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::authorization::v1::SelfSubjectRulesReview;
+use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
+use k8s_openapi::api::core::v1 as corev1;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Client};
+use linkspan::api::{CapacityProvider, Cluster, Rule, Service, Task, TaskDefinition};
+use linkspan::sandbox::control_plane::ControlPlane;
+use serde_json::{Value, json};
+
+use crate::helm::template;
+use crate::manifests::read;
+use crate::operator::{ACCOUNT, Operator, apply, bare, install, place_of, thief};
+use crate::rules::{PROVIDERS, Right, granted, right, rights};
+use crate::support::{Place, status_of, task_definition, until};
+
+/// What the operator asked of the API server, by the audit log.
+pub(crate) fn requests(control_plane: &ControlPlane) -> Vec<Value> {
+    let text = std::fs::read_to_string(control_plane.audit_log()).unwrap();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = |line: &Value| {
+        line["user"]["username"] == ACCOUNT
+            && line["userAgent"].as_str().is_some_and(|by| by.starts_with("linkspan/"))
+            && line["objectRef"].is_object()
+    };
+    lines.filter(ours).collect()
+}
+
+/// The rights that a request takes.
+fn used(line: &Value) -> Vec<Right> {
+    let of = &line["objectRef"];
+    let text = |member: &str| of[member].as_str().unwrap_or_default();
+    let (verb, group) = (line["verb"].as_str().unwrap(), text("apiGroup"));
+    if group.ends_with(".metrics.k8s.io") {
+        // The metrics' names are the resources.
+        return vec![right(verb, "*", group)];
+    }
+    let resource = match text("subresource") {
+        "" => text("resource").to_owned(),
+        subresource => format!("{}/{subresource}", text("resource")),
+    };
+    let mut rights = vec![right(verb, &resource, group)];
+    if verb == "patch" && line["responseStatus"]["code"] == 201 {
+        // Applying what is not there asks for both.
+        rights.push(right("create", &resource, group));
+    }
+    rights
+}
+
+/// Rights that no request shows, and why they are there.
+fn unseen() -> BTreeMap<Right, &'static str> {
+    let ours = "ecs.linkspan.dev";
+    BTreeMap::from([
+        (
+            right("update", "services/finalizers", ours),
+            "asked for by the admission plugin OwnerReferencesPermissionEnforcement, which is on here",
+        ),
+        (
+            right("get", "servicedeployments", ours),
+            "a race: it was there, and no watch had brought it",
+        ),
+        (right("get", "taskdefinitionrevisions", ours), "a race: likewise"),
+        (
+            right("patch", "nodes", ""),
+            "labels for constraints, and cordoning: not in this scenario",
+        ),
+    ])
+}
+
+/// Everything that the operator does, in one namespace.
+async fn everything(place: &Place, admin: &Client) {
+    place.apply::<Cluster>("default", json!({})).await;
+    place.apply::<Task>("job", json!({"taskDefinition": "web"})).await;
+    place.apply::<Rule>("nightly", json!({"scheduleExpression": "rate(1 day)"})).await;
+    let providers: Api<CapacityProvider> = Api::all(admin.clone());
+    let spot = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "CapacityProvider",
+        "metadata": {"name": "spot"}, "spec": {"managedNodeGroup": {}}});
+    apply(&providers, "spot", &spot).await;
+
+    // No unused revision is kept, so that revisions go.
+    let mut family = task_definition("example/web:1");
+    family["kubernetes"] = json!({"revisionHistoryLimit": 0});
+    place.apply::<TaskDefinition>("web", family.clone()).await;
+    place.service("web", json!({"taskDefinition": "web"})).await;
+    let service = place.steady("web", 1, "web:1").await;
+    place.scale("web", 2).await;
+    place.steady("web", 2, "web:1").await;
+    for revision in [2, 3] {
+        family["containerDefinitions"][0]["image"] = json!(format!("example/web:{revision}"));
+        if revision == 3 {
+            // Without a port there is no corev1 Service.
+            family["containerDefinitions"][0]["portMappings"] = json!([]);
+        }
+        place.apply::<TaskDefinition>("web", family.clone()).await;
+        place.steady("web", 2, &format!("web:{revision}")).await;
+    }
+    until("the corev1 Service goes", || async {
+        let left = place.children::<corev1::Service>(&service).await.len();
+        if left == 0 { Ok(()) } else { Err(left.to_string()) }
+    })
+    .await;
+    scaled(place, &service).await;
+    measured(place).await;
+}
+
+/// Target tracking comes and goes; a count that its manifest stops setting is put back.
+async fn scaled(place: &Place, service: &Service) {
+    let tracking = |policies: Value| {
+        json!({"taskDefinition": "web", "autoscaling": {
+            "scalableTarget": {"minCapacity": 1, "maxCapacity": 6}, "scalingPolicies": policies}})
+    };
+    let cpu = json!([{"policyName": "cpu", "targetTrackingScalingPolicyConfiguration": {"targetValue": 60,
+        "predefinedMetricSpecification": {"predefinedMetricType": "ECSServiceAverageCPUUtilization"}}}]);
+    let autoscalers = |wanted: usize| async move {
+        until("the autoscaler", || async {
+            let found =
+                place.children::<autoscalingv2::HorizontalPodAutoscaler>(service).await.len();
+            if found == wanted { Ok(()) } else { Err(found.to_string()) }
+        })
+        .await;
+    };
+    place.service("web", tracking(cpu)).await;
+    autoscalers(1).await;
+    let mut bounded = tracking(json!([]));
+    bounded["desiredCount"] = json!(3);
+    place.service("web", bounded).await;
+    autoscalers(0).await;
+    place.steady("web", 3, "web:3").await;
+    place.service("web", tracking(json!([]))).await;
+    place
+        .service_when("web", "the count is put back", |service| {
+            let state = status_of(service).scaling.unwrap_or_default();
+            service.spec.0["desiredCount"] == json!(3)
+                && state.activities.iter().any(|one| one.cause.contains("no longer sets"))
+        })
+        .await;
+}
+
+/// Policies that the operator evaluates itself ask each of the three APIs for metrics.
+async fn measured(place: &Place) {
+    let custom = |name: &str| {
+        json!({"policyName": name, "targetTrackingScalingPolicyConfiguration": {"targetValue": 100,
+            "customizedMetricSpecification": {"namespace": "Shop", "metricName": name,
+                "statistic": "Average"}}})
+    };
+    let cpu = json!({"policyName": "cpu", "targetTrackingScalingPolicyConfiguration": {"targetValue": 60,
+        "predefinedMetricSpecification": {"predefinedMetricType": "ECSServiceAverageCPUUtilization"}}});
+    let spec = json!({
+        "taskDefinition": "web", "desiredCount": 1,
+        // From none: no HorizontalPodAutoscaler does that.
+        "autoscaling": {"scalableTarget": {"minCapacity": 0, "maxCapacity": 8},
+            "scalingPolicies": [cpu, custom("backlog"), custom("requests")]},
+        "kubernetes": {"scaling": {"metrics": {
+            "backlog": {"external": {"name": "jobs_waiting"}, "perTask": true},
+            "requests": {"pods": {"name": "requests_per_second"}}}}},
+    });
+    place.service("worker", spec).await;
+}
+
+#[tokio::test]
+async fn the_operator_uses_every_right_that_it_has_and_asks_for_no_other() {
+    let control_plane = bare().await;
+    let admin = Client::try_from(control_plane.config()).unwrap();
+    install(&control_plane, &[PROVIDERS]);
+    let operator = Operator::start(&control_plane, &[]).await;
+    let place = place_of(&control_plane, "rights", "dev").await;
+    everything(&place, &admin).await;
+
+    let granted = granted(&template(&[PROVIDERS]));
+    let unseen = unseen();
+    for (right, _) in unseen.iter().filter(|(right, _)| !granted.contains(right)) {
+        panic!("{right} is not granted, so it need not be excused");
+    }
+    // Metrics are asked for once a minute.
+    let patience = std::time::Duration::from_secs(130);
+    let until = tokio::time::Instant::now() + patience;
+    let (used, unused) = loop {
+        let used: BTreeSet<Right> = requests(&control_plane).iter().flat_map(used).collect();
+        let unused: Vec<String> = granted
+            .iter()
+            .filter(|right| !used.contains(right) && !unseen.contains_key(right))
+            .map(ToString::to_string)
+            .collect();
+        if unused.is_empty() || tokio::time::Instant::now() > until {
+            break (used, unused);
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    };
+    assert_eq!(unused, [""; 0], "granted and never used\n{}", operator.said());
+    let missing: Vec<String> = requests(&control_plane)
+        .iter()
+        .filter(|line| line["responseStatus"]["code"] == 403)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(missing, [""; 0], "asked for and not granted");
+    for (right, why) in &unseen {
+        assert!(
+            !used.contains(right) || right.verb == "get",
+            "{right} is used, so need no excuse: {why}"
+        );
+    }
+    tell!(
+        "rights of the operator: {} granted, {} seen in use, excused:",
+        granted.len(),
+        used.len()
+    );
+    for (right, why) in &unseen {
+        tell!("  {right}: {why}");
+    }
+
+    only_where_it_should(&control_plane, &place);
+    operator_serves_the_dashboards_metrics(&operator).await;
+    place.api::<Service>().delete("web", &DeleteParams::foreground()).await.unwrap();
+    drop(operator);
+    control_plane.stop().await;
+}
+
+/// No request went to another namespace than those in which there is something of Linkspan's.
+fn only_where_it_should(control_plane: &ControlPlane, place: &Place) {
+    for line in requests(control_plane) {
+        if let Some(namespace) = line["objectRef"]["namespace"].as_str() {
+            let expected = namespace == place.namespace || namespace == "default";
+            assert!(expected, "{line}");
+        }
+        assert_ne!(line["objectRef"]["resource"], "secrets", "{line}");
+    }
+}
+
+/// What the dashboard and the alerts ask for is served under that name.
+async fn operator_serves_the_dashboards_metrics(operator: &Operator) {
+    let served = operator.get("/metrics").await;
+    let asked = [
+        read("charts/linkspan/files/dashboard.json"),
+        read("charts/linkspan/templates/prometheusrule.yaml"),
+    ]
+    .join("\n");
+    let mut names = BTreeSet::new();
+    for (at, _) in asked.match_indices("linkspan_") {
+        let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        names.insert(asked[at..].chars().take_while(is_part).collect::<String>());
+    }
+    assert!(names.len() > 12, "{names:?}");
+    for name in names {
+        let family = ["_bucket", "_total"]
+            .iter()
+            .fold(name.as_str(), |name, end| name.strip_suffix(end).unwrap_or(name));
+        assert!(served.contains(&format!("# TYPE {family} ")), "{name} is not served:\n{served}");
+    }
+}
+
+#[tokio::test]
+async fn the_cluster_knows_of_no_other_right_of_the_operators_account() {
+    let control_plane = bare().await;
+    install(&control_plane, &[]);
+    let thief = thief(&control_plane).await;
+    let review: SelfSubjectRulesReview =
+        serde_json::from_value(json!({"spec": {"namespace": "default"}})).unwrap();
+    let api = Api::all(thief);
+    let answer = api.create(&PostParams::default(), &review).await.unwrap();
+    let found = rights(&json!(answer.status.unwrap().resource_rules));
+    // What every user may ask about themselves.
+    let of_everybody = |right: &&Right| right.resource.starts_with("selfsubject");
+    let found: BTreeSet<Right> =
+        found.iter().filter(|right| !of_everybody(right)).cloned().collect();
+    let list =
+        |rights: &BTreeSet<Right>| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(list(&found), list(&granted(&template(&[]))));
+    control_plane.stop().await;
+}
