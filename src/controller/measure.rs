@@ -88,7 +88,7 @@ fn until_middle(period: i64, now: Timestamp) -> Duration {
 }
 
 /// The answer; none, if nobody gives one.
-async fn ask(client: &Client, namespace: &str, measure: &Measure) -> Option<Value> {
+pub(crate) async fn ask(client: &Client, namespace: &str, measure: &Measure) -> Option<Value> {
     let path = match request(&measure.source, namespace, &measure.selector) {
         Request::Kubernetes(path) => path,
         // No address of a Prometheus can be set yet.

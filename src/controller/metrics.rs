@@ -1,4 +1,4 @@
-//! What is counted? Reconciliations, writes, watches.
+//! What is counted? Reconciliations, writes, watches, the queue, who leads, and how services do.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,8 +12,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::error::Error;
+use crate::api::ConditionType;
 use crate::plan::Write;
-use crate::world::Kind;
+use crate::plan::conditions::reason;
+use crate::world::{Kind, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfKind {
@@ -33,6 +35,22 @@ struct Wrote {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfService {
+    namespace: String,
+    service: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReason {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProvider {
+    capacity_provider: String,
+}
+
 /// Everything that is counted.
 pub(super) struct Metrics {
     registry: Registry,
@@ -44,6 +62,26 @@ pub(super) struct Metrics {
     running: Gauge,
     watched: Family<OfKind, Gauge>,
     watch_failed: Family<OfKind, Counter>,
+    watch_age: Family<OfKind, Gauge>,
+    leader: Gauge,
+    queue_depth: Gauge,
+    queue_adds: Counter,
+    queue_wait: Histogram,
+    domain: Domain,
+}
+
+/// How services and capacity do, as their statuses say it.
+#[derive(Default)]
+struct Domain {
+    services: Family<OfReason, Gauge>,
+    deployments: Gauge,
+    desired: Family<OfService, Gauge>,
+    running: Family<OfService, Gauge>,
+    pending: Family<OfService, Gauge>,
+    nodes: Family<OfProvider, Gauge>,
+    ready_nodes: Family<OfProvider, Gauge>,
+    provisioning: Family<OfProvider, Gauge>,
+    reservation: Family<OfProvider, Gauge>,
 }
 
 impl Metrics {
@@ -59,6 +97,12 @@ impl Metrics {
             running: Gauge::default(),
             watched: Family::default(),
             watch_failed: Family::default(),
+            watch_age: Family::default(),
+            leader: Gauge::default(),
+            queue_depth: Gauge::default(),
+            queue_adds: Counter::default(),
+            queue_wait: histogram(),
+            domain: Domain::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -95,6 +139,30 @@ impl Metrics {
             metrics.watched.clone(),
         );
         registry.register("watch_errors", "How often a watch broke", metrics.watch_failed.clone());
+        registry.register_with_unit(
+            "watch_age",
+            "How long a watch has said nothing",
+            Unit::Seconds,
+            metrics.watch_age.clone(),
+        );
+        registry.register("leader", "1 where this replica writes, else 0", metrics.leader.clone());
+        registry.register(
+            "queue_depth",
+            "Objects whose turn has come and that are not worked on yet",
+            metrics.queue_depth.clone(),
+        );
+        registry.register(
+            "queue_adds",
+            "How often an object was asked to be worked on",
+            metrics.queue_adds.clone(),
+        );
+        registry.register_with_unit(
+            "queue_wait",
+            "From an object's turn to the beginning of the work on it",
+            Unit::Seconds,
+            metrics.queue_wait.clone(),
+        );
+        metrics.domain.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -142,11 +210,120 @@ impl Metrics {
         self.watch_failed.get_or_create(&OfKind { kind }).inc();
     }
 
+    /// An object was asked to be worked on.
+    pub(super) fn asked(&self) {
+        self.queue_adds.inc();
+    }
+
+    /// An object waited so long for its turn to be taken.
+    pub(super) fn waited(&self, long: Duration) {
+        self.queue_wait.observe(long.as_secs_f64());
+    }
+
+    /// Takes in what is known only when somebody asks.
+    #[allow(clippy::disallowed_methods, reason = "a gauge of the shell, not a decision")]
+    pub(super) fn look(&self, world: &World, leads: bool, depth: usize) {
+        self.leader.set(i64::from(leads));
+        self.queue_depth.set(i64::try_from(depth).unwrap_or_default());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = i64::try_from(now).unwrap_or_default();
+        for kind in Kind::ALL {
+            let (_, kind) = kind.type_meta();
+            if let Some(last) = self.watched.get(&OfKind { kind }) {
+                let age = now.saturating_sub(last.get());
+                self.watch_age.get_or_create(&OfKind { kind }).set(age);
+            }
+        }
+        self.domain.look(world);
+    }
+
     /// All of it, as OpenMetrics writes it.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl Domain {
+    fn register(&self, registry: &mut Registry) {
+        let all = [
+            ("service_desired_tasks", "Tasks that a service should run", &self.desired),
+            ("service_running_tasks", "Tasks of a service that run", &self.running),
+            ("service_pending_tasks", "Tasks of a service on their way to run", &self.pending),
+        ];
+        for (name, help, family) in all {
+            registry.register(name, help, family.clone());
+        }
+        registry.register(
+            "services",
+            "Services by the reason of their condition Ready",
+            self.services.clone(),
+        );
+        registry.register(
+            "deployments_in_progress",
+            "Services whose newest deployment is in progress",
+            self.deployments.clone(),
+        );
+        let all = [
+            ("capacity_provider_nodes", "Nodes of a capacity provider", &self.nodes),
+            ("capacity_provider_ready_nodes", "Those that take tasks", &self.ready_nodes),
+            (
+                "capacity_provider_provisioning_tasks",
+                "Tasks that wait for one of its nodes",
+                &self.provisioning,
+            ),
+            (
+                "capacity_provider_reservation_percent",
+                "CapacityProviderReservation",
+                &self.reservation,
+            ),
+        ];
+        for (name, help, family) in all {
+            registry.register(name, help, family.clone());
+        }
+    }
+
+    fn look(&self, world: &World) {
+        // What is gone is not told any more.
+        self.services.clear();
+        for family in [&self.desired, &self.running, &self.pending] {
+            family.clear();
+        }
+        for family in [&self.nodes, &self.ready_nodes, &self.provisioning, &self.reservation] {
+            family.clear();
+        }
+        let mut in_progress = 0;
+        for service in world.services.iter() {
+            let Some(status) = &service.status else { continue };
+            let reason = reason(&status.conditions, ConditionType::Ready).unwrap_or("Unknown");
+            self.services.get_or_create(&OfReason { reason: reason.to_owned() }).inc();
+            let newest = status.deployments.first().and_then(|one| one.rollout_state.as_deref());
+            in_progress += i64::from(newest == Some("IN_PROGRESS"));
+            let of = OfService {
+                namespace: service.metadata.namespace.clone().unwrap_or_default(),
+                service: service.metadata.name.clone().unwrap_or_default(),
+            };
+            self.desired.get_or_create(&of).set(status.desired_count.into());
+            self.running.get_or_create(&of).set(status.running_count.into());
+            self.pending.get_or_create(&of).set(status.pending_count.into());
+        }
+        self.deployments.set(in_progress);
+        for provider in world.capacity_providers.iter() {
+            let Some(status) = &provider.status else { continue };
+            let capacity_provider = status.name.clone().unwrap_or_default();
+            let of = OfProvider { capacity_provider };
+            if let Some(nodes) = &status.nodes {
+                self.nodes.get_or_create(&of).set(nodes.total.into());
+                self.ready_nodes.get_or_create(&of).set(nodes.ready.into());
+            }
+            if let Some(tasks) = status.provisioning_tasks {
+                self.provisioning.get_or_create(&of).set(tasks.into());
+            }
+            if let Some(percent) = status.reservation {
+                self.reservation.get_or_create(&of).set(percent);
+            }
+        }
     }
 }
