@@ -152,7 +152,9 @@ impl Place {
         };
         let listed = api.list(&ListParams::default()).await;
         let listed = listed.map_err(|error| explained(error, kind, at))?;
-        for object in listed.items {
+        for mut object in listed.items {
+            // Of one version it could not be changed, as who tries out what would follow does.
+            object.metadata.resource_version = None;
             let name = object.metadata.name.clone().unwrap_or_default();
             let body = serde_json::to_value(object)?;
             if let Err(error) = world.put(kind, body) {

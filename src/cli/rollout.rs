@@ -18,8 +18,8 @@ use super::cluster::{Place, Scope, now};
 use super::shell::block_on;
 use super::table::{age, table};
 use super::{COMMAND_LINE, TIMED_OUT};
-use crate::api::{ConditionType, RolloutState, Service, ServiceDeployment};
-use crate::names::label;
+use crate::api::{ConditionType, Deployment, Service, ServiceDeployment, TaskDefinitionRevision};
+use crate::names::{deployment_id, label, revision};
 use crate::plan::conditions::{holds, reason};
 
 /// How often a service is looked at.
@@ -210,27 +210,33 @@ async fn records(place: &Place, service: &Service) -> anyhow::Result<Vec<Service
     Ok(records)
 }
 
+/// The deployments that the service's status lists, oldest first, with what the records that are kept
+/// say of them.
 fn history(service: &Service, records: &[ServiceDeployment]) -> String {
-    if records.is_empty() {
+    let deployments = service.status.clone().unwrap_or_default().deployments;
+    if deployments.is_empty() {
         return format!("Service {} has no deployments yet.\n", service.name_any());
     }
     let now = now();
-    let rows: Vec<Vec<String>> = records
+    let uid = service.uid().unwrap_or_default();
+    let rows: Vec<Vec<String>> = deployments
         .iter()
-        .map(|record| {
-            let status = record.status.clone().unwrap_or_default();
-            let state = status.rollout_state.map_or("", RolloutState::as_str);
+        .rev()
+        .map(|one| {
+            let record =
+                records.iter().find(|kept| deployment_id(&uid, kept.spec.sequence) == one.id);
+            let cause = record.map(|kept| json!(kept.spec.cause)).unwrap_or_default();
             vec![
-                record.spec.sequence.to_string(),
-                record.spec.task_definition.clone(),
-                json!(record.spec.cause).as_str().unwrap_or_default().to_owned(),
-                state.to_owned(),
-                age(record.metadata.creation_timestamp.as_ref(), now),
-                images(&record.spec.template).join(","),
+                one.id.clone(),
+                one.task_definition.clone(),
+                one.rollout_state.clone().unwrap_or_default(),
+                age(one.created_at.as_ref(), now),
+                cause.as_str().unwrap_or_default().to_owned(),
+                record.map(|kept| images(&kept.spec.template).join(",")).unwrap_or_default(),
             ]
         })
         .collect();
-    table(&["DEPLOYMENT", "TASK-DEFINITION", "CAUSE", "ROLLOUT", "AGE", "IMAGES"], &rows)
+    table(&["DEPLOYMENT", "TASK-DEFINITION", "ROLLOUT", "AGE", "CAUSE", "IMAGES"], &rows)
 }
 
 /// The images of a pod template, in the order of its containers.
@@ -244,21 +250,32 @@ fn images(template: &Value) -> Vec<String> {
 
 async fn undo(place: &Place, name: &str, to: Option<i64>) -> anyhow::Result<ExitCode> {
     let service = place.service(name).await?;
-    let records = records(place, &service).await?;
-    let target = match to {
+    let deployments = service.status.clone().unwrap_or_default().deployments;
+    let targets = match to {
         Some(revision) => {
-            let newest = records.last().map(|newest| newest.spec.task_definition.clone());
+            let newest = deployments.first().map(|newest| newest.task_definition.clone());
             let newest = newest.unwrap_or_default();
             let family = newest.rsplit_once(':').map_or(newest.as_str(), |(family, _)| family);
             anyhow::ensure!(!family.is_empty(), "service {name} has no deployment yet");
-            format!("{family}:{revision}")
+            vec![format!("{family}:{revision}")]
         }
-        None => before(&records).ok_or_else(|| {
-            anyhow::anyhow!(
-                "service {name} has no completed deployment of another task definition to go back to; \
-                 `linkspan rollout history {name}` lists what there is"
-            )
-        })?,
+        None => before(&deployments),
+    };
+    let mut target = None;
+    for one in &targets {
+        if is_kept(place, one).await? {
+            target = Some(one.clone());
+            break;
+        }
+    }
+    let Some(target) = target else {
+        let why = match targets.first() {
+            Some(gone) => format!("revision {gone} is not kept any more"),
+            None => "there is no completed deployment of another task definition".to_owned(),
+        };
+        anyhow::bail!(
+            "service {name} cannot go back: {why}; `linkspan rollout history {name}` lists them"
+        );
     };
     let written = service.spec.0.get("taskDefinition").and_then(Value::as_str).unwrap_or_default();
     if written == target {
@@ -274,16 +291,21 @@ async fn undo(place: &Place, name: &str, to: Option<i64>) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The task definition of the last completed deployment that was of another than the newest one.
-fn before(records: &[ServiceDeployment]) -> Option<String> {
-    let newest = records.last()?;
-    let completed = |record: &&ServiceDeployment| {
-        record.status.as_ref().and_then(|status| status.rollout_state)
-            == Some(RolloutState::Completed)
-    };
-    let others = records.iter().rev().filter(completed);
-    let mut others = others.map(|record| record.spec.task_definition.clone());
-    others.find(|definition| *definition != newest.spec.task_definition)
+/// The task definitions of completed deployments that were of another than the newest one, the last
+/// first.
+fn before(deployments: &[Deployment]) -> Vec<String> {
+    let Some((newest, others)) = deployments.split_first() else { return Vec::new() };
+    let completed = others.iter().filter(|one| one.rollout_state.as_deref() == Some("COMPLETED"));
+    let definitions = completed.map(|one| one.task_definition.clone());
+    definitions.filter(|definition| *definition != newest.task_definition).collect()
+}
+
+/// Whether a revision is still there.
+async fn is_kept(place: &Place, reference: &str) -> anyhow::Result<bool> {
+    let Some((family, number)) = reference.rsplit_once(':') else { return Ok(false) };
+    let Ok(number) = number.parse() else { return Ok(false) };
+    let api = place.api::<TaskDefinitionRevision>();
+    Ok(api.get_opt(&revision(family, number)).await?.is_some())
 }
 
 /// Writes which task definition a service is to run.
@@ -359,26 +381,20 @@ mod tests {
 
     #[test]
     fn back_is_to_the_last_that_was_completed_and_is_another() {
-        let record = |sequence: i64, definition: &str, state: &str| -> ServiceDeployment {
-            serde_json::from_value(json!({
-                "apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "ServiceDeployment",
-                "metadata": {"name": format!("web-{sequence}")},
-                "spec": {"service": {"name": "web", "uid": "u"}, "sequence": sequence,
-                    "cause": "ServiceUpdated", "requested": {}, "taskDefinition": definition,
-                    "features": {"kubernetesMinor": 36}, "template": {}},
-                "status": {"rolloutState": state},
-            }))
-            .unwrap()
+        let deployment = |definition: &str, state: &str| Deployment {
+            task_definition: definition.to_owned(),
+            rollout_state: Some(state.to_owned()),
+            ..Deployment::default()
         };
         let all = [
-            record(1, "web:1", "COMPLETED"),
-            record(2, "web:2", "COMPLETED"),
-            record(3, "web:3", "FAILED"),
-            record(4, "web:4", "COMPLETED"),
-            record(5, "web:4", "IN_PROGRESS"),
+            deployment("web:4", "IN_PROGRESS"),
+            deployment("web:4", "COMPLETED"),
+            deployment("web:3", "FAILED"),
+            deployment("web:2", "COMPLETED"),
+            deployment("web:1", "COMPLETED"),
         ];
-        assert_eq!(before(&all).as_deref(), Some("web:2"));
-        assert_eq!(before(all.get(..1).unwrap()), None);
-        assert_eq!(before(&[]), None);
+        assert_eq!(before(&all), ["web:2", "web:1"]);
+        assert!(before(all.get(..2).unwrap()).is_empty());
+        assert!(before(&[]).is_empty());
     }
 }

@@ -44,15 +44,15 @@ pub(super) fn run(arguments: Status) -> io::Result<ExitCode> {
     block_on(async move {
         let place = arguments.scope.open().await?;
         let mut screen = Screen::new();
+        let mut told = std::pin::pin!(crate::controller::until_told_to_stop());
         loop {
-            let text = text(&place, &arguments).await?;
-            screen.show(&text)?;
+            screen.show(&text(&place, &arguments).await?)?;
             if !arguments.watch {
                 return Ok(ExitCode::SUCCESS);
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                () = crate::controller::until_told_to_stop() => return Ok(ExitCode::SUCCESS),
+                () = &mut told => return Ok(ExitCode::SUCCESS),
             }
         }
     })

@@ -24,3 +24,4 @@ mod scaling;
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "the words of the other tests, of which not all are needed here")]
 mod support;
+mod verbs;
