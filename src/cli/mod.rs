@@ -1,12 +1,53 @@
 //! What does `linkspan …` on a command line ask for?
 //!
-//! Arguments in, files read, one call, output and exit code out: 0 when all is well, 1 when
-//! something was refused or went wrong, 2 when the arguments themselves are wrong. What the commands
-//! mean is decided elsewhere.
+//! Arguments in, files read, one call, output and exit code out. What the commands mean is decided
+//! elsewhere.
+//!
+//! # Exit codes
+//! | code | means |
+//! |---|---|
+//! | 0 | all is well; for `diff`: nothing would change |
+//! | 1 | something was refused or went wrong, a deployment failed; for `diff`: something would change |
+//! | 2 | the arguments themselves are wrong; for `diff`: it cannot be said |
+//! | 3 | the time to wait is over, and what is waited for goes on |
+//!
+//! What was asked for goes to stdout, what is said about it to stderr. No colours are used, and what
+//! is drawn over on a terminal comes in plain lines elsewhere.
 
 pub mod attributes;
 #[cfg(feature = "controller")]
+mod cluster;
+#[cfg(feature = "controller")]
+mod delete;
+#[cfg(feature = "controller")]
+mod deploy;
+#[cfg(feature = "controller")]
+mod diff;
+#[cfg(feature = "controller")]
+mod doctor;
+#[cfg(feature = "controller")]
+mod events;
+#[cfg(feature = "controller")]
+mod explain;
+mod init;
+#[cfg(feature = "controller")]
+mod logs;
+#[cfg(feature = "controller")]
+mod output;
+#[cfg(feature = "controller")]
+mod rollout;
+#[cfg(feature = "controller")]
+mod scaling;
+#[cfg(feature = "controller")]
 mod shell;
+#[cfg(feature = "controller")]
+mod shells;
+#[cfg(feature = "controller")]
+mod status;
+#[cfg(feature = "controller")]
+pub(crate) mod table;
+#[cfg(feature = "controller")]
+mod tasks;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -45,9 +86,57 @@ pub enum Command {
     /// Print what becomes of each ECS field, as Markdown: docs/support.md.
     #[command(hide = true)]
     SupportPage,
+    /// Print manifests to begin with: a web service, a backend, a worker.
+    Init(init::Init),
+    /// Tell how services do: all of them, or one in full.
+    #[cfg(feature = "controller")]
+    Status(status::Status),
+    /// List tasks: where they run and how they do.
+    #[cfg(feature = "controller")]
+    Tasks(tasks::Tasks),
+    /// Print what tasks print.
+    #[cfg(feature = "controller")]
+    Logs(logs::Logs),
+    /// Tell what happened, in ECS's words.
+    #[cfg(feature = "controller")]
+    Events(events::Events),
+    /// Tell why a task waits, what a node takes, and which capacity there is.
+    #[cfg(feature = "controller")]
+    Explain(explain::Explain),
+    /// Tell how a service is scaled: metrics and targets, what holds a change back, what was done.
+    #[cfg(feature = "controller")]
+    Scaling(scaling::Scaling),
+    /// Follow a deployment to its end, list deployments, or go back to the one before.
+    #[cfg(feature = "controller")]
+    Rollout(rollout::Rollout),
+    /// Deploy a new image.
+    #[cfg(feature = "controller")]
+    Deploy(deploy::Deploy),
+    /// Tell what applying files would change, and which deployments would start.
+    #[cfg(feature = "controller")]
+    Diff(diff::Diff),
+    /// Wait until services run what they should: 0; 1 if that will not come, 3 if not in time.
+    #[cfg(feature = "controller")]
+    Wait(rollout::Wait),
+    /// Delete a service, or a cluster in the safe order.
+    #[cfg(feature = "controller")]
+    Delete(delete::Delete),
     /// List nodes with their ECS attributes: what placement constraints can ask of them.
     #[cfg(feature = "controller")]
     Attributes(shell::Attributes),
+    /// Tell what the cluster has, what Linkspan can do there, and what is wrong.
+    #[cfg(feature = "controller")]
+    Doctor(doctor::Doctor),
+    /// Print what a shell completes.
+    #[cfg(feature = "controller")]
+    Completions(shells::Completions),
+    /// Print manual pages.
+    #[cfg(feature = "controller")]
+    Man(shells::Man),
+    /// Complete a word, for kubectl.
+    #[cfg(feature = "controller")]
+    #[command(name = "__complete", hide = true)]
+    Complete(shells::Complete),
     /// Run the operator, in the cluster that the kubeconfig or the pod's own account names.
     #[cfg(feature = "controller")]
     Controller(shell::Controller),
@@ -211,8 +300,39 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Import(arguments) => run_on(arguments, false, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
         Command::SupportPage => print_out(&support_page()),
+        Command::Init(arguments) => init::run(&arguments),
+        #[cfg(feature = "controller")]
+        Command::Status(arguments) => status::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Tasks(arguments) => tasks::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Logs(arguments) => logs::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Events(arguments) => events::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Explain(arguments) => explain::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Scaling(arguments) => scaling::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Rollout(arguments) => rollout::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Deploy(arguments) => deploy::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Diff(arguments) => diff::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Wait(arguments) => rollout::wait(arguments),
+        #[cfg(feature = "controller")]
+        Command::Delete(arguments) => delete::run(arguments),
         #[cfg(feature = "controller")]
         Command::Attributes(arguments) => shell::attributes(arguments),
+        #[cfg(feature = "controller")]
+        Command::Doctor(arguments) => doctor::run(arguments),
+        #[cfg(feature = "controller")]
+        Command::Completions(arguments) => shells::completions(&arguments),
+        #[cfg(feature = "controller")]
+        Command::Man(arguments) => shells::man(&arguments),
+        #[cfg(feature = "controller")]
+        Command::Complete(arguments) => shells::complete(&arguments),
         #[cfg(feature = "controller")]
         Command::Controller(arguments) => shell::controller(arguments),
         #[cfg(feature = "sandbox")]
@@ -288,6 +408,21 @@ fn read(path: &Path) -> io::Result<Vec<File>> {
         files.extend(read?);
         Ok(files)
     })
+}
+
+/// The exit code where the time to wait is over.
+#[cfg(feature = "controller")]
+const TIMED_OUT: u8 = 3;
+/// Who writes where a person asks for it: the manager of the fields.
+#[cfg(feature = "controller")]
+const COMMAND_LINE: &str = "linkspan-cli";
+
+/// Prints a part of what was asked for.
+#[cfg(feature = "controller")]
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn print_out(text: &str) -> io::Result<ExitCode> {

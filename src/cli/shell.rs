@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as corev1;
+use kube::Api;
 use kube::api::ListParams;
-use kube::config::KubeConfigOptions;
-use kube::{Api, Client};
 
 use super::attributes;
-use crate::controller::{self, CancellationToken, LogFormat, Settings};
+use super::cluster::Cluster;
+use crate::controller::{self, CancellationToken, LeaderElection, LogFormat, Settings};
 
 /// `linkspan controller`
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,50 @@ pub struct Controller {
     #[arg(long, value_name = "FILE")]
     default_capacity_providers: Option<PathBuf>,
     #[command(flatten)]
+    election: Election,
+    #[command(flatten)]
     logs: Logs,
+}
+
+/// How it is found out which of several replicas writes.
+#[derive(Debug, clap::Args)]
+struct Election {
+    /// Write only while holding a Lease, so that several replicas can run.
+    #[arg(long, env = "LINKSPAN_LEADER_ELECT")]
+    leader_elect: bool,
+    /// The Lease's name.
+    #[arg(long, value_name = "NAME", default_value = "linkspan", env = "LINKSPAN_LEASE_NAME")]
+    lease_name: String,
+    /// The Lease's namespace (default: the pod's own, or that of the context).
+    #[arg(long, value_name = "NAME", env = "LINKSPAN_LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Seconds that a renewal of the Lease lasts: within this a killed leader is followed.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = LeaderElection::USUAL_DURATION.as_secs(),
+        value_parser = clap::value_parser!(u64).range(6..=300),
+        env = "LINKSPAN_LEASE_DURATION"
+    )]
+    lease_duration: u64,
+    /// What this replica is called in the Lease (default: the host's name and something unique).
+    #[arg(long, value_name = "NAME", env = "LINKSPAN_IDENTITY")]
+    identity: Option<String>,
+    /// The host's name: in a cluster that of the pod.
+    #[arg(long, hide = true, env = "HOSTNAME", default_value = "linkspan")]
+    host: String,
+}
+
+impl From<Election> for Option<LeaderElection> {
+    fn from(given: Election) -> Self {
+        let identity = given.identity.unwrap_or_else(|| LeaderElection::identity_on(&given.host));
+        given.leader_elect.then(|| LeaderElection {
+            name: given.lease_name,
+            namespace: given.lease_namespace,
+            identity,
+            duration: Duration::from_secs(given.lease_duration),
+        })
+    }
 }
 
 /// `linkspan attributes`
@@ -51,27 +94,6 @@ pub struct Attributes {
     output: attributes::Output,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// Which cluster is asked.
-#[derive(Debug, clap::Args)]
-pub(super) struct Cluster {
-    /// The context of the kubeconfig (default: the current one, or the pod's own account).
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-}
-
-impl Cluster {
-    async fn client(self) -> anyhow::Result<Client> {
-        let config = match self.context {
-            None => kube::Config::infer().await?,
-            context => {
-                let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-                kube::Config::from_kubeconfig(&options).await?
-            }
-        };
-        Ok(Client::try_from(config)?)
-    }
 }
 
 /// How logs are written.
@@ -125,6 +147,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             prometheus: arguments.prometheus,
             namespaces: arguments.watch_namespaces,
             default_capacity_providers: arguments.default_capacity_providers,
+            leader_election: arguments.election.into(),
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await
@@ -158,7 +181,8 @@ pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
     .map(|()| ExitCode::SUCCESS)
 }
 
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> io::Result<T> {
+/// Runs what waits for a cluster.
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(work).map_err(|error| io::Error::other(format!("{error:#}")))
 }

@@ -117,7 +117,8 @@ impl Applier {
     }
 }
 
-fn resource(kind: Kind) -> ApiResource {
+/// How a kind is named to the API server.
+pub(crate) fn resource(kind: Kind) -> ApiResource {
     let (api_version, kind_name) = kind.type_meta();
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let named = GroupVersionKind::gvk(group, version, kind_name);

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::leader::Leadership;
 use crate::api::CapacityProvider;
 use crate::names::FIELD_MANAGER;
 
@@ -26,14 +27,21 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<CapacityProvider>> {
         .with_context(|| format!("{}: must be a JSON list of CapacityProviders", path.display()))
 }
 
-/// Makes those that are absent.
-pub(super) async fn make(client: Client, providers: Vec<CapacityProvider>) {
+/// Makes those that are absent, once this process leads.
+pub(super) async fn make(
+    client: Client,
+    mut leadership: Leadership,
+    providers: Vec<CapacityProvider>,
+) {
     let api: Api<CapacityProvider> = Api::all(client);
     let parameters =
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     for provider in providers {
         let name = provider.name_any();
         for attempt in 1..=TRIES {
+            while !leadership.allows() {
+                leadership.changed().await;
+            }
             match api.create(&parameters, &provider).await {
                 Ok(_) => tracing::info!(name, "made a default CapacityProvider"),
                 Err(kube::Error::Api(answer)) if answer.reason == "AlreadyExists" => {}

@@ -21,6 +21,9 @@ pub(crate) enum Error {
     /// The API server refuses it for what it says.
     #[error("{key} was refused: {message}")]
     Rejected { key: ObjectKey, message: String },
+    /// Another replica leads, or may lead before the write is over.
+    #[error("{key} is left to the replica that leads")]
+    NotLeader { key: ObjectKey },
     /// Its namespace is being deleted.
     #[error("the namespace of {key} is being deleted")]
     NamespaceEnds { key: ObjectKey },
@@ -51,7 +54,7 @@ impl Error {
     /// The reaction.
     pub(crate) fn retry(&self) -> Retry {
         match self {
-            Self::Exists { .. } | Self::Conflict { .. } => Retry::Soon,
+            Self::Exists { .. } | Self::Conflict { .. } | Self::NotLeader { .. } => Retry::Soon,
             Self::Unavailable { .. } | Self::Timeout { .. } | Self::NamespaceEnds { .. } => {
                 Retry::Backoff
             }
@@ -65,6 +68,7 @@ impl Error {
             Self::Exists { .. } => "exists",
             Self::Conflict { .. } => "conflict",
             Self::Rejected { .. } => "rejected",
+            Self::NotLeader { .. } => "not_leader",
             Self::NamespaceEnds { .. } => "namespace_ends",
             Self::Timeout { .. } => "timeout",
             Self::Unavailable { .. } => "unavailable",
@@ -83,7 +87,10 @@ impl Error {
             Self::Timeout { key, .. } => {
                 Some(Rejection { key: key.clone(), message: self.to_string() })
             }
-            Self::Exists { .. } | Self::Conflict { .. } | Self::NamespaceEnds { .. } => None,
+            Self::Exists { .. }
+            | Self::Conflict { .. }
+            | Self::NotLeader { .. }
+            | Self::NamespaceEnds { .. } => None,
         }
     }
 

@@ -45,16 +45,16 @@ impl Wanted {
 
 /// Who is asked.
 #[derive(Clone)]
-pub(super) struct Asked {
-    pub(super) kubernetes: Client,
+pub(crate) struct Asked {
+    kubernetes: Client,
     /// A Prometheus, or what answers as one, where the admin has set its address.
-    pub(super) prometheus: Option<Client>,
+    prometheus: Option<Client>,
 }
 
 impl Asked {
     /// # Errors
     /// The address of the Prometheus cannot be one.
-    pub(super) fn new(kubernetes: Client, prometheus: Option<http::Uri>) -> anyhow::Result<Self> {
+    pub(crate) fn new(kubernetes: Client, prometheus: Option<http::Uri>) -> anyhow::Result<Self> {
         // Without any credentials: those of the API server are for the API server.
         let prometheus = prometheus.map(|address| Client::try_from(kube::Config::new(address)));
         Ok(Self { kubernetes, prometheus: prometheus.transpose()? })
@@ -106,7 +106,7 @@ fn until_middle(period: i64, now: Timestamp) -> Duration {
 }
 
 /// The answer; none, if nobody gives one.
-async fn ask(asked: &Asked, namespace: &str, measure: &Measure) -> Option<Value> {
+pub(crate) async fn ask(asked: &Asked, namespace: &str, measure: &Measure) -> Option<Value> {
     let (client, path) = match request(&measure.source, namespace, &measure.selector) {
         Request::Kubernetes(path) => (&asked.kubernetes, path),
         Request::Prometheus(path) => (asked.prometheus.as_ref()?, path),

@@ -104,6 +104,11 @@ impl Memory {
         self.recent().push_back(Instant::now());
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.entries().clear();
+    }
+
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
         self.entries().remove(key);

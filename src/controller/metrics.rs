@@ -1,4 +1,4 @@
-//! What is counted? Reconciliations, writes, watches.
+//! What is counted? Reconciliations, writes, watches, the queue, who leads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,6 +44,11 @@ pub(super) struct Metrics {
     running: Gauge,
     watched: Family<OfKind, Gauge>,
     watch_failed: Family<OfKind, Counter>,
+    watch_age: Family<OfKind, Gauge>,
+    leader: Gauge,
+    queue_depth: Gauge,
+    queue_adds: Counter,
+    queue_wait: Histogram,
 }
 
 impl Metrics {
@@ -59,6 +64,11 @@ impl Metrics {
             running: Gauge::default(),
             watched: Family::default(),
             watch_failed: Family::default(),
+            watch_age: Family::default(),
+            leader: Gauge::default(),
+            queue_depth: Gauge::default(),
+            queue_adds: Counter::default(),
+            queue_wait: histogram(),
             registry: Registry::default(),
         };
         registry.register(
@@ -95,6 +105,29 @@ impl Metrics {
             metrics.watched.clone(),
         );
         registry.register("watch_errors", "How often a watch broke", metrics.watch_failed.clone());
+        registry.register_with_unit(
+            "watch_age",
+            "How long a watch has said nothing",
+            Unit::Seconds,
+            metrics.watch_age.clone(),
+        );
+        registry.register("leader", "1 where this replica writes, else 0", metrics.leader.clone());
+        registry.register(
+            "queue_depth",
+            "Objects whose turn has come and that are not worked on yet",
+            metrics.queue_depth.clone(),
+        );
+        registry.register(
+            "queue_adds",
+            "How often an object was asked to be worked on",
+            metrics.queue_adds.clone(),
+        );
+        registry.register_with_unit(
+            "queue_wait",
+            "From an object's turn to the beginning of the work on it",
+            Unit::Seconds,
+            metrics.queue_wait.clone(),
+        );
         Self { registry, ..metrics }
     }
 
@@ -140,6 +173,32 @@ impl Metrics {
     pub(super) fn watch_failed(&self, kind: Kind) {
         let (_, kind) = kind.type_meta();
         self.watch_failed.get_or_create(&OfKind { kind }).inc();
+    }
+
+    /// An object was asked to be worked on.
+    pub(super) fn asked(&self) {
+        self.queue_adds.inc();
+    }
+
+    /// An object waited so long for its turn to be taken.
+    pub(super) fn waited(&self, long: Duration) {
+        self.queue_wait.observe(long.as_secs_f64());
+    }
+
+    /// Takes in what is known only when somebody asks.
+    #[allow(clippy::disallowed_methods, reason = "a gauge of the shell, not a decision")]
+    pub(super) fn look(&self, leads: bool, depth: usize) {
+        self.leader.set(i64::from(leads));
+        self.queue_depth.set(i64::try_from(depth).unwrap_or_default());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = i64::try_from(now).unwrap_or_default();
+        for kind in Kind::ALL {
+            let (_, kind) = kind.type_meta();
+            if let Some(last) = self.watched.get(&OfKind { kind }) {
+                let age = now.saturating_sub(last.get());
+                self.watch_age.get_or_create(&OfKind { kind }).set(age);
+            }
+        }
     }
 
     /// All of it, and what else is counted, as OpenMetrics writes it.

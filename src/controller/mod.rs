@@ -11,6 +11,7 @@ mod error;
 mod gauges;
 mod guarded;
 mod health;
+mod leader;
 mod measure;
 mod memory;
 mod metrics;
@@ -32,9 +33,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 pub use apply::Applier;
+pub(crate) use apply::resource;
+pub use leader::LeaderElection;
+pub(crate) use measure::{Asked, ask};
 pub use telemetry::{LogFormat, start as start_logging};
 pub use tokio_util::sync::CancellationToken;
 
+use self::leader::{Claimant, Leadership};
 use self::memory::Memory;
 use self::metrics::Metrics;
 use crate::ecs::scaling::target_tracking::Timing;
@@ -63,6 +68,8 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// A JSON file with a list of CapacityProviders that are made where they are absent.
     pub default_capacity_providers: Option<PathBuf>,
+    /// How it is found out which of several replicas writes; none where there is only one.
+    pub leader_election: Option<LeaderElection>,
 }
 
 impl Default for Settings {
@@ -76,6 +83,7 @@ impl Default for Settings {
             scaling_timing: Timing::default(),
             namespaces: Vec::new(),
             default_capacity_providers: None,
+            leader_election: None,
         }
     }
 }
@@ -87,8 +95,10 @@ pub(crate) struct Shared {
     applier: Applier,
     recorder: report::Recorder,
     memory: Memory,
+    due: queue::Due,
     wanted: measure::Wanted,
     metrics: Metrics,
+    leadership: Leadership,
     settings: Settings,
 }
 
@@ -108,6 +118,8 @@ impl Shared {
 
     /// Has an object planned for after a while.
     fn request(&self, key: ObjectKey, after: Duration) {
+        self.due.asked(&key, after);
+        self.metrics.asked();
         // With the queue gone, the operator is stopping.
         let _ = self.requests.send(queue::request(key, after));
     }
@@ -126,14 +138,25 @@ pub async fn run(
     config.default_retry = false;
     // A connection on which nothing comes for longer than a watch lasts is dead.
     config.read_timeout = Some(Duration::from_secs(90));
-    // Audit logs have it by its name.
+    // Audit logs have it by its name, and of several replicas by which one it is.
     let name = concat!("linkspan/", env!("CARGO_PKG_VERSION"));
-    config.headers.push((header::USER_AGENT, HeaderValue::from_static(name)));
+    let election = settings.leader_election.clone();
+    let agent = election.as_ref().map(|one| format!("{name} ({})", one.identity));
+    let agent = agent.and_then(|agent| HeaderValue::from_str(&agent).ok());
+    config.headers.push((header::USER_AGENT, agent.unwrap_or(HeaderValue::from_static(name))));
+    let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).context("connecting to the API server")?;
     let (requests, received) = tokio::sync::mpsc::unbounded_channel();
     let (reports, reported) = tokio::sync::mpsc::channel(report::MOST_WAITING);
     let minor = server_minor(&client).await.context("asking the API server for its version")?;
     tracing::info!(kubernetes = format!("1.{minor}"), "connected");
+    let (claimant, leadership) = match election {
+        None => (None, Leadership::alone()),
+        Some(election) => {
+            let (claimant, leadership) = Claimant::new(client.clone(), &namespace, election);
+            (Some(claimant), leadership)
+        }
+    };
     let shared = Arc::new(Shared {
         world: RwLock::new(World {
             server_minor: Some(minor),
@@ -144,8 +167,10 @@ pub async fn run(
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),
         memory: Memory::default(),
+        due: queue::Due::default(),
         wanted: measure::Wanted::default(),
         metrics: Metrics::new(),
+        leadership,
         settings: settings.clone(),
     });
 
@@ -157,7 +182,7 @@ pub async fn run(
     tasks.spawn(measure::follow(asked, shared.clone()));
     if let Some(path) = &settings.default_capacity_providers {
         let providers = defaults::read(path)?;
-        tasks.spawn(defaults::make(client.clone(), providers));
+        tasks.spawn(defaults::make(client.clone(), shared.leadership.clone(), providers));
     }
     tasks.spawn(follow_version(client, shared.clone()));
     if let Some(address) = settings.listen {
@@ -172,7 +197,15 @@ pub async fn run(
         () = stop.cancelled() => return Ok(()),
     }
     shared.metrics.ready();
+    // Who does not know the world does not ask to lead. The Lease is kept while work comes to its end,
+    // and then given back.
+    let done = CancellationToken::new();
+    let claimant = claimant.map(|claimant| tokio::spawn(claimant.run(done.clone())));
     queue::run(&shared, received, stop).await;
+    done.cancel();
+    if let Some(claimant) = claimant {
+        claimant.await.context("the claimant of the Lease was lost")?;
+    }
     // Watches and the health endpoint end with their set.
     tracing::info!("stopped");
     Ok(())

@@ -13,9 +13,6 @@ use crate::world::ObjectKey;
 /// Even without any event, each object is looked at again after so long.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
 
-/// How long a write may take. Admission may ask others, who have up to 30 seconds.
-const ANSWER: Duration = Duration::from_secs(40);
-
 /// After so many failures in a row, what goes on failing is said in the object's status.
 const FAILURES_TO_TELL: u32 = 4;
 
@@ -84,9 +81,13 @@ async fn carry_out(shared: &Shared, key: &ObjectKey, plan: &Plan) -> Outcome {
 
 async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     let started = Instant::now();
-    let within = tokio::time::timeout(ANSWER, shared.applier.carry_out(write)).await;
+    let within = shared.leadership.write_within();
+    if !shared.leadership.allows() {
+        return Err(Error::NotLeader { key: write.key().clone() });
+    }
+    let answer = tokio::time::timeout(within, shared.applier.carry_out(write)).await;
     let result =
-        within.unwrap_or_else(|_| Err(Error::Timeout { key: write.key().clone(), within: ANSWER }));
+        answer.unwrap_or_else(|_| Err(Error::Timeout { key: write.key().clone(), within }));
     shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
     match result {
         Ok(answer) => {
@@ -141,6 +142,10 @@ fn settled(shared: &Shared, key: &ObjectKey, plan: &Plan, later: Option<Duration
 }
 
 async fn failed(shared: &Shared, key: &ObjectKey, error: &Error) -> Duration {
+    if matches!(error, Error::NotLeader { .. }) {
+        // Nothing is wrong with it. The queue waits until this replica leads.
+        return Duration::from_millis(200);
+    }
     let attempt = shared.memory.failed(key);
     match error.retry() {
         Retry::Soon if attempt <= 5 => Duration::from_millis(200),

@@ -331,6 +331,19 @@ impl List {
     }
 }
 
+/// Everything that is planned for.
+pub(super) fn all_roots(world: &World) -> BTreeSet<ObjectKey> {
+    fn keys<K: Shelved>(world: &World) -> BTreeSet<ObjectKey> {
+        K::shelf(world).keys().collect()
+    }
+    let mut roots: BTreeSet<ObjectKey> =
+        world.unreadable.keys().filter(|key| is_root(key.kind)).cloned().collect();
+    for kind in Kind::ALL.into_iter().filter(|kind| is_root(*kind)) {
+        roots.extend(each_kind!(kind, keys(world)));
+    }
+    roots
+}
+
 fn meta_of<K: Shelved>(guard: &Guarded<K>) -> &ObjectMeta {
     match &guard.0 {
         Ok(object) => object.meta(),

@@ -116,6 +116,16 @@ pub fn import(files: &[File], options: &Options) -> Output {
     print_of(files, options, Purpose::Import, |world, roots, _| import::objects(world, roots))
 }
 
+/// The objects of Linkspan that the files are, as JSON, with what is to say about them.
+pub fn objects(files: &[File], options: &Options) -> (Vec<Value>, Output) {
+    let mut found = Vec::new();
+    let output = print_of(files, options, Purpose::Import, |_, roots, _| {
+        found = roots.iter().filter(|root| !root.implied).map(|root| root.body.clone()).collect();
+        Ok(String::new())
+    });
+    (found, output)
+}
+
 /// What files are read for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {

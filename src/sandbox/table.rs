@@ -1,6 +1,5 @@
 //! How is a service shown while it changes? Services, deployments and tasks, as kubectl would.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use k8s_openapi::api::core::v1 as corev1;
@@ -130,23 +129,7 @@ fn task_row(pod: &corev1::Pod) -> Vec<String> {
     ]
 }
 
-/// Columns three spaces apart, as kubectl has them.
+/// A table with an empty line below it.
 fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
-    let heads: Vec<String> = heads.iter().map(|&head| head.to_owned()).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&heads).chain(rows).collect();
-    let widths: Vec<usize> = (0..heads.len())
-        .map(|at| lines.iter().filter_map(|line| line.get(at)).map(String::len).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut row = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            // Writing to a string cannot fail.
-            let _ = write!(row, "{cell:<width$}   ");
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text.push('\n');
-    text
+    crate::cli::table::table(heads, rows) + "\n"
 }

@@ -25,7 +25,7 @@ pub enum Selection {
 
 impl Selection {
     /// Nodes of the pool, or marked with the provider's ECS name.
-    pub(super) fn of_pool(pool: &str, name: &str) -> Self {
+    pub(in crate::plan) fn of_pool(pool: &str, name: &str) -> Self {
         let pools = POOL_LABELS.iter().map(|key| ((*key).to_owned(), pool.to_owned()));
         Self::Any(pools.chain([marked(name)]).collect())
     }

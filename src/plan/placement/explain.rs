@@ -10,6 +10,7 @@ use std::fmt;
 use k8s_openapi::api::core::v1 as corev1;
 
 use super::attributes;
+use super::requirement::Required;
 use super::resources::Amounts;
 use crate::ecs::query::{Instance, Query, evaluate};
 
@@ -20,6 +21,8 @@ pub struct Needs {
     pub provider: Option<(String, BTreeSet<String>)>,
     /// The placement expressions, each as it was written.
     pub expressions: Vec<(String, Query)>,
+    /// What its pod asks of nodes; told where nothing before it explains that a node will not do.
+    pub required: Required,
     /// Names of the nodes on which a task of the same service runs, where each has to have its own.
     pub taken_by_others: Option<BTreeSet<String>>,
     /// Which taints do not keep it away.
@@ -35,6 +38,8 @@ pub struct Needs {
 pub struct Candidate {
     /// Its name.
     pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// What expressions can ask of it.
     pub instance: Instance,
     /// Whether it is cordoned.
@@ -54,6 +59,8 @@ enum Failure {
     Provider(String),
     /// An expression, by its place in the list.
     Expression(usize, String),
+    /// What its pod asks for beside that.
+    Required(Vec<String>),
     /// Another task of the service runs on it.
     Taken,
     /// It takes no pods at the moment.
@@ -156,8 +163,9 @@ pub fn explain(needs: &Needs, nodes: &[Candidate]) -> Explanation {
     explanation
 }
 
-/// How many failures, by how much in the worst shortage, and the name.
-type Distance = (usize, i64, String);
+/// How many failures, how many of them are no shortage, by how much in the worst shortage, and the
+/// name: a node that has too little is nearer than one that is not meant.
+type Distance = (usize, usize, i64, String);
 
 fn distance(failures: &[Failure], node: &Candidate) -> Distance {
     let shortages = failures.iter().flat_map(|failure| match failure {
@@ -166,7 +174,7 @@ fn distance(failures: &[Failure], node: &Candidate) -> Distance {
     });
     let worst = shortages.clone().map(|shortage| shortage.share).max().unwrap_or(0);
     let others = failures.iter().filter(|failure| !matches!(failure, Failure::Lacks(_))).count();
-    (others + shortages.count(), worst, node.name.clone())
+    (others + shortages.count(), others, worst, node.name.clone())
 }
 
 fn failures(needs: &Needs, node: &Candidate) -> Vec<Failure> {
@@ -179,6 +187,12 @@ fn failures(needs: &Needs, node: &Candidate) -> Vec<Failure> {
     for (at, (written, query)) in needs.expressions.iter().enumerate() {
         if !evaluate(query, &node.instance) {
             failures.push(Failure::Expression(at, written.clone()));
+        }
+    }
+    if failures.is_empty() {
+        let missed = needs.required.missed_by(&node.name, &node.labels);
+        if !missed.is_empty() {
+            failures.push(Failure::Required(missed));
         }
     }
     if needs.taken_by_others.as_ref().is_some_and(|taken| taken.contains(&node.name)) {
@@ -234,11 +248,12 @@ impl Failure {
         match self {
             Self::Provider(_) => 0,
             Self::Expression(at, _) => 1 + at,
-            Self::Taken => AFTER_EXPRESSIONS,
-            Self::Cordoned => AFTER_EXPRESSIONS + 1,
-            Self::Taint(_) => AFTER_EXPRESSIONS + 2,
-            Self::Ports(_) => AFTER_EXPRESSIONS + 3,
-            Self::Lacks(_) => AFTER_EXPRESSIONS + 4,
+            Self::Required(_) => AFTER_EXPRESSIONS,
+            Self::Taken => AFTER_EXPRESSIONS + 1,
+            Self::Cordoned => AFTER_EXPRESSIONS + 2,
+            Self::Taint(_) => AFTER_EXPRESSIONS + 3,
+            Self::Ports(_) => AFTER_EXPRESSIONS + 4,
+            Self::Lacks(_) => AFTER_EXPRESSIONS + 5,
         }
     }
 
@@ -250,8 +265,17 @@ impl Failure {
                 format!("{} not of capacity provider `{name}`", of("is", "are"))
             }
             Self::Expression(_, written) => format!("{} `{written}`", of("fails", "fail")),
+            Self::Required(missed) => {
+                format!("{} `{}`", of("fails", "fail"), missed.join("` and `"))
+            }
             Self::Taken => format!("{} a task of this service already", of("runs", "run")),
             Self::Cordoned => format!("{} cordoned", of("is", "are")),
+            Self::Taint(taint) if taint.starts_with(NOT_READY) => {
+                format!("{} not ready", of("is", "are"))
+            }
+            Self::Taint(taint) if taint.starts_with(UNREACHABLE) => {
+                format!("{} not answer", of("does", "do"))
+            }
             Self::Taint(taint) => format!("{} the taint `{taint}`", of("has", "have")),
             Self::Ports(ports) => {
                 format!("{} port {} taken", of("has", "have"), ports.join(" and "))
@@ -290,6 +314,10 @@ impl Shortage {
         }
     }
 }
+
+/// The taints by which Kubernetes says how a node does.
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
 fn described(taint: &corev1::Taint) -> String {
     let value = taint.value.as_deref().filter(|value| !value.is_empty());

@@ -10,8 +10,12 @@ pub mod attributes;
 mod disjunction;
 pub mod explain;
 pub mod groups;
+pub mod inventory;
+pub mod meant;
 pub mod node_labels;
+pub mod requirement;
 pub mod resources;
+pub mod shortage;
 pub mod strategies;
 
 /// Start of the labels that Linkspan writes on nodes.

@@ -37,6 +37,8 @@ pub struct Scaled<'a> {
     pub by: By<'a>,
     /// By policy: the newest value of its metric, where there is one.
     pub readings: &'a BTreeMap<String, f64>,
+    /// What cannot be read, and what is to be done about it.
+    pub absent: &'a [String],
 }
 
 /// Who evaluates the policies.
@@ -56,6 +58,12 @@ pub fn describe(scaled: &Scaled<'_>, now: Timestamp) -> String {
     if !scaled.autoscaling.policies.is_empty() {
         text.push('\n');
         text.push_str(&policies(scaled));
+    }
+    if !scaled.absent.is_empty() {
+        text.push('\n');
+        for why in scaled.absent {
+            let _ = writeln!(text, "{:<12}{why}", "No data:");
+        }
     }
     let cooldowns = cooldowns(scaled, now);
     if !cooldowns.is_empty() {
@@ -224,7 +232,7 @@ fn short(number: f64) -> String {
 }
 
 /// Seconds in at most two units, as kubectl prints ages.
-fn span(seconds: i64) -> String {
+pub fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let two = |great: i64, unit: &str, small: i64, small_unit: &str| {

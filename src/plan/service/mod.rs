@@ -4,6 +4,7 @@
 //! the disruption budget and the workload; and a status as DescribeServices has it. While a spec
 //! cannot be honoured, or names what is not there, no running child is changed by it.
 
+pub mod asked;
 mod assess;
 mod disruption_budget;
 mod endpoints;

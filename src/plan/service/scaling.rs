@@ -123,7 +123,7 @@ fn outcome(
 }
 
 /// The tasks that run, with what each reserves of what is measured.
-fn tasks(observed: &Observed, source: &Source) -> Tasks {
+pub(super) fn tasks(observed: &Observed, source: &Source) -> Tasks {
     let running = super::tasks::count(observed.pods.iter()).running;
     let From::Resource { resource } = source.from else {
         return Tasks { running, reserved: BTreeMap::new() };
@@ -168,7 +168,7 @@ fn say_what_is_absent(
 
 /// Whether a deployment is under way, in which ECS removes no tasks by policies. At the first there is
 /// nothing to remove yet, and the fifteen minutes before a removal begin with it.
-fn is_deploying(observed: &Observed) -> bool {
+pub(super) fn is_deploying(observed: &Observed) -> bool {
     let state = |record: &crate::api::ServiceDeployment| {
         record.status.as_ref().and_then(|status| status.rollout_state)
     };

@@ -63,8 +63,8 @@ fn second_shortage_the_wrong_type_and_too_little_memory() {
     let explanation = explain(&needs, &all);
     assert_eq!(
         explanation.to_string(),
-        "12 nodes: 7 fail `attribute:ecs.instance-type =~ m5.*`, 5 lack memory; closest is c0: fails \
-         `attribute:ecs.instance-type =~ m5.*`"
+        "12 nodes: 7 fail `attribute:ecs.instance-type =~ m5.*`, 5 lack memory; closest is m4: lacks 1 \
+         MiB of memory"
     );
     let left: Vec<usize> = explanation.causes.iter().map(|cause| cause.left).collect();
     assert_eq!(left, [5, 0]);

@@ -52,6 +52,7 @@ fn a_service_that_kubernetes_scales() {
         state: &ScalingState::default(),
         by: By::Horizontal("web-0a1b2c3d"),
         readings: &readings,
+        absent: &[],
     };
     assert_eq!(
         describe(&scaled, now),
@@ -121,6 +122,7 @@ fn a_service_that_the_operator_scales() {
     state.remember(Activity::sets_count(6, cause, time("2026-01-05T09:58:20Z")));
     let readings = [("up".to_owned(), 250.0)].into();
     let reasons = ["policy `up` takes steps".to_owned()];
+    let absent = ["policy `cpu` does not act, since nobody serves metrics".to_owned()];
     let mut scaled = Scaled {
         cluster: "shop",
         service: "web",
@@ -131,6 +133,7 @@ fn a_service_that_the_operator_scales() {
         state: &state,
         by: By::Native(&reasons),
         readings: &readings,
+        absent: &absent,
     };
     assert_eq!(
         describe(&scaled, now),
@@ -145,6 +148,8 @@ Held back:  scale-in, while a deployment is in progress
 POLICY  METRIC      CURRENT  TARGET  STATE
 up      Shop Depth  250      ≥ 100   ALARM: +30 %
 cpu     CPU         -        75 %    no data: the count stays
+
+No data:    policy `cpu` does not act, since nobody serves metrics
 
 Cooldown:   further scale-out for 3m20s, after policy up
 
