@@ -11,6 +11,7 @@ mod health;
 mod measure;
 mod memory;
 mod metrics;
+mod pod_status;
 mod queue;
 mod reconcile;
 mod report;
