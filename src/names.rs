@@ -30,6 +30,9 @@ pub mod label {
     pub const CAPACITY_PROVIDER: &str = "ecs.linkspan.dev/capacity-provider";
     /// `blue` or `green`; a rolling service lives in `blue`.
     pub const SLOT: &str = "ecs.linkspan.dev/slot";
+    /// Start of the labels of a pod with its task's security groups; the group follows. The value is
+    /// empty: whether the label is there says it.
+    pub const SECURITY_GROUP: &str = "security-group.ecs.linkspan.dev/";
     /// Kubernetes' own label for the application's name: the ECS service name.
     pub const APP_NAME: &str = "app.kubernetes.io/name";
     /// Kubernetes' own label for the whole that it is a part of: the ECS cluster name.
@@ -149,6 +152,23 @@ pub fn disruption_budget(service: &str, service_uid: &str, slot: &str) -> String
 /// The HorizontalPodAutoscaler of a service.
 pub fn autoscaler(service: &str, service_uid: &str) -> String {
     format!("{}-{}", dns_label(service, 40), hash8(&[service_uid, "autoscaler"]))
+}
+
+/// The NetworkPolicy of a service.
+pub fn network_policy(service: &str, service_uid: &str) -> String {
+    format!("{}-{}", dns_label(service, 40), hash8(&[service_uid, "network-policy"]))
+}
+
+/// What leads to a container's port of a service from outside the cluster, as one of its
+/// `loadBalancers` says; `about` stands for that entry.
+pub fn exposure(service: &str, service_uid: &str, about: &[&str]) -> String {
+    let parts: Vec<&str> = [service_uid, "exposure"].iter().chain(about).copied().collect();
+    format!("{}-{}", dns_label(service, 40), hash8(&parts))
+}
+
+/// The label by which pods of a security group are selected.
+pub fn security_group_label(group: &str) -> String {
+    format!("{}{}", label::SECURITY_GROUP, label_value(group))
 }
 
 /// The corev1 Service of a service: its own plain name.

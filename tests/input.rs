@@ -8,9 +8,11 @@
 mod specs;
 
 use linkspan::names::{dns_label, endpoints, label_value, record, revision, workload};
+use linkspan::plan::mapping::TABLES;
 use linkspan::render::{File, Options, Output, clusters, import, run};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 use specs::{anything, service, sound_service, sound_task_definition, task_definition};
 
@@ -48,6 +50,91 @@ fn in_pascal_case(value: &Value) -> Value {
         Value::Array(list) => list.iter().map(in_pascal_case).collect(),
         other => other.clone(),
     }
+}
+
+/// Rows of tables: the members of all of them in any mixture, with values that some of them take.
+fn row() -> impl Strategy<Value = Value> {
+    const MEMBERS: &[&str] = &[
+        "prefix",
+        "replacement",
+        "role",
+        "serviceAccount",
+        "valueFrom",
+        "secretName",
+        "value",
+        "configMap",
+        "fileSystem",
+        "claimName",
+        "driver",
+        "subnet",
+        "zone",
+        "securityGroup",
+        "ingress",
+        "egress",
+        "targetGroup",
+        "loadBalancerName",
+        "listenerRule",
+        "service",
+        "logDriver",
+        "annotations",
+        "alarmName",
+        "metricName",
+        "threshold",
+        "comparisonOperator",
+        "evaluationPeriods",
+        "alarmActions",
+        "hookTargetArn",
+        "taskDefinition",
+    ];
+    let value = prop_oneof![
+        4 => select(vec![
+            json!("sg-1"), json!("web"), json!("arn:aws:a:b:c:targetgroup/web/1"), json!(80), json!([]),
+            json!([{}]), json!([{"from": [{"cidr": "10.0.0.0/8"}], "ports": [80, "1-2/udp"]}]),
+            json!([{"from": [{"securityGroup": "sg-é"}, {"service": "Web_2"}], "ports": ["x"]}]),
+            json!([{"to": [{"namespace": "kube-system"}]}]), json!({}),
+            json!({"host": "*.example.com", "path": "/a", "tlsSecretName": "tls"}),
+            json!({"type": "LoadBalancer", "port": "8080"}), json!({"type": "NodePort", "nodePort": -1}),
+        ]),
+        1 => anything(),
+    ];
+    btree_map(select(MEMBERS), value, 1..5).prop_map(|members| json!(members))
+}
+
+/// Services that ask for security groups and load balancers.
+fn outward() -> impl Strategy<Value = Value> {
+    let group = prop_oneof![select(vec!["sg-1", "sg-2"]).prop_map(ToOwned::to_owned), "\\PC{1,80}"];
+    let target =
+        select(vec!["web", "arn:aws:a:b:c:targetgroup/web/1", "${Group}", "a/b c", "arn:a"]);
+    let balancer = (select(vec!["targetGroupArn", "loadBalancerName"]), target).prop_map(
+        |(member, name)| json!({member: name, "containerName": "main", "containerPort": 80}),
+    );
+    let all = vec!["alarms", "hooks", "autoscaling"];
+    (vec(group, 0..4), vec(balancer, 0..4), subsequence(all, 0..=2)).prop_map(
+        |(groups, balancers, extras)| {
+            let mut spec = json!({
+                "taskDefinition": "web", "loadBalancers": balancers,
+                "networkConfiguration": {"awsvpcConfiguration":
+                    {"subnets": ["subnet-1"], "securityGroups": groups}},
+            });
+            for extra in extras {
+                match extra {
+                    "alarms" => {
+                        spec["deploymentConfiguration"]["alarms"] =
+                            json!({"alarmNames": ["a b", "é"], "enable": true, "rollback": false});
+                    }
+                    "hooks" => {
+                        spec["deploymentConfiguration"]["lifecycleHooks"] =
+                            json!([{"hookTargetArn": "arn:aws:lambda:r:1:function:a b:1"}]);
+                    }
+                    _ => {
+                        spec["kubernetes"] =
+                            json!({"scaling": {"alarms": [{"alarmName": "busy"}]}});
+                    }
+                }
+            }
+            spec
+        },
+    )
 }
 
 /// The manifests, but for the annotations that remember what was asked for word by word.
@@ -95,6 +182,34 @@ proptest! {
             let again = run(&[printed("imported.yaml", &imported)], &options);
             prop_assert_eq!(plain(&again), plain(&rendered), "{}", imported.stdout);
         }
+    }
+
+    #[test]
+    fn rows_of_a_cluster_are_rendered_by_or_refused(
+        tables in btree_map(select(TABLES.to_vec()), vec(row(), 0..3), 0..5), service in outward()
+    ) {
+        let cluster = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Cluster",
+            "metadata": {"name": "default"}, "spec": {"kubernetes": tables}});
+        let task = json!({"containerDefinitions":
+            [{"name": "main", "image": "a", "memory": 64, "portMappings": [{"containerPort": 80}]}]});
+        let [web, service] = files(&task, &service);
+        let input = [file("cluster", &cluster), web, service];
+        for output in [run(&input, &Options::default()), clusters(&input, &Options::default())] {
+            prop_assert_eq!(output.failed, output.stderr.contains("error: "), "{}", output.stderr);
+            prop_assert!(!output.stderr.contains("internal error"), "{}", output.stderr);
+        }
+    }
+
+    #[test]
+    fn what_map_writes_for_a_service_leaves_nothing_to_map(service in outward()) {
+        let task = json!({"containerDefinitions":
+            [{"name": "main", "image": "a", "memory": 64, "portMappings": [{"containerPort": 80}]}]});
+        let files = files(&task, &service);
+        let written = clusters(&files, &Options::default());
+        prop_assert!(!written.failed, "{}", written.stderr);
+        let [web, service] = files;
+        let again = clusters(&[printed("cluster.yaml", &written), web, service], &Options::default());
+        prop_assert_eq!(&again.stdout, "", "{}", written.stdout);
     }
 
     #[test]

@@ -135,9 +135,24 @@ pub struct ServiceDeploymentStatus {
     /// When all tasks were those of this deployment, and healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
+    /// The images of its first task that ran, as they were then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub container_images: Vec<ContainerImage>,
     /// Whether `forceNewDeployment` was false again since, so that true starts another deployment.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force_released: bool,
+}
+
+/// One entry of `containerImages`, as DescribeServiceRevisions has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerImage {
+    /// The container, by its ECS name.
+    pub container_name: String,
+    /// The image as the pod template names it.
+    pub image: String,
+    /// What that meant: `sha256:` and 64 hexadecimal digits.
+    pub image_digest: String,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]

@@ -15,6 +15,7 @@ mod leader;
 mod measure;
 mod memory;
 mod metrics;
+mod pod_status;
 mod queue;
 mod reconcile;
 mod report;

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,8 +20,8 @@ use kube_runtime::watcher::{self, Event, watcher};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::guarded::Guarded;
+use super::{Shared, pod_status};
 use crate::api;
 use crate::defect::{self, Defect};
 use crate::names::label;
@@ -91,6 +92,8 @@ pub(super) fn start_all(
         corev1::Service;
         policyv1::PodDisruptionBudget;
         autoscalingv2::HorizontalPodAutoscaler;
+        networkingv1::NetworkPolicy;
+        networkingv1::Ingress;
     }
     watch!(api::CapacityProvider, Api::all(client.clone()), None::<&str>);
     watch!(corev1::Node, Api::all(client.clone()), None::<&str>);
@@ -151,6 +154,7 @@ impl Trimmed for corev1::Pod {
         if let Some(spec) = &mut self.spec {
             *spec = in_sum(spec);
         }
+        self.status = self.status.take().map(pod_status::reduced);
         self.metadata.annotations = None;
     }
 }
@@ -219,6 +223,23 @@ impl Trimmed for autoscalingv2::HorizontalPodAutoscaler {
                 ..Default::default()
             });
         }
+    }
+}
+
+impl Trimmed for networkingv1::NetworkPolicy {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.spec = None;
+        }
+    }
+}
+
+impl Trimmed for networkingv1::Ingress {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.spec = None;
+        }
+        self.status = None;
     }
 }
 

@@ -99,3 +99,19 @@ pub fn cluster_of(spec: &Value, object_name: Option<&str>) -> String {
 pub fn last_part(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
+
+/// The digest in what a kubelet says of an image; where the image came to its node by no registry, its
+/// ID, which is a digest of another kind, is all that there is.
+///
+/// ```
+/// use linkspan::ecs::reference::image_digest;
+/// assert_eq!(image_digest("ghcr.io/acme/web@sha256:1b2c"), Some("sha256:1b2c"));
+/// assert_eq!(image_digest("sha256:1b2c"), Some("sha256:1b2c"));
+/// assert_eq!(image_digest("ghcr.io:443/acme/web:1"), None);
+/// ```
+pub fn image_digest(image_id: &str) -> Option<&str> {
+    let digest = image_id.rsplit_once('@').map_or(image_id, |(_, digest)| digest);
+    let (kind, digits) = digest.split_once(':')?;
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
+    (plain(kind) && plain(digits)).then_some(digest)
+}

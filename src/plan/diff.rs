@@ -22,8 +22,18 @@ const LIST_KEYS: &[&[&str]] = &[
 ];
 
 /// Maps and lists that server-side apply takes whole: a key that somebody adds changes what is
-/// selected, a metric or a policy how an autoscaler scales.
-const ATOMIC: &[&str] = &["selector", "nodeSelector", "metrics", "policies"];
+/// selected, a metric or a policy how an autoscaler scales, a rule who reaches a task.
+const ATOMIC: &[&str] = &[
+    "selector",
+    "nodeSelector",
+    "podSelector",
+    "metrics",
+    "policies",
+    "ingress",
+    "egress",
+    "rules",
+    "tls",
+];
 /// Flags and numbers whose absence is not the same as false or 0: the API server keeps these.
 const TELLING: &[&str] = &[
     "allowPrivilegeEscalation",

@@ -199,6 +199,8 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         | Kind::Endpoints
         | Kind::DisruptionBudget
         | Kind::HorizontalPodAutoscaler
+        | Kind::NetworkPolicy
+        | Kind::Ingress
         | Kind::Node => Plan::default(),
     }
 }

@@ -32,6 +32,8 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
                 | Kind::Deployment
                 | Kind::DisruptionBudget
                 | Kind::HorizontalPodAutoscaler
+                | Kind::NetworkPolicy
+                | Kind::Ingress
         ) {
             roots.extend(services(world, &Index::child(K::KIND, namespace, name)));
         }
@@ -79,6 +81,8 @@ pub fn is_root(kind: Kind) -> bool {
         | Kind::Endpoints
         | Kind::DisruptionBudget
         | Kind::HorizontalPodAutoscaler
+        | Kind::NetworkPolicy
+        | Kind::Ingress
         | Kind::Node => false,
     }
 }

@@ -46,9 +46,9 @@ impl Beside {
         }
     }
 
-    /// The names, as a comment.
+    /// The names, as a comment; nothing where nothing must be there.
     pub(super) fn listed(&self, namespace: &str) -> String {
-        let mut text = as_comment(&format!("Beside it, namespace {namespace} must have:"));
+        let mut text = String::new();
         let mut line = |what: String| text.push_str(&as_comment(&format!("  {what}")));
         for name in &self.accounts {
             line(format!("ServiceAccount {name}"));
@@ -72,7 +72,10 @@ impl Beside {
         for name in &self.config_maps {
             line(format!("ConfigMap {name}: kubectl create configmap {name} --from-env-file=FILE"));
         }
-        text
+        if text.is_empty() {
+            return text;
+        }
+        as_comment(&format!("Beside it, namespace {namespace} must have:")) + &text
     }
 
     /// Manifests of those that can be written down, each with what is left to decide.

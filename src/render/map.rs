@@ -19,7 +19,7 @@ use crate::plan::service;
 use crate::world::{Kind, World, set};
 
 /// What a person must decide, by table.
-const DECISIONS: [(&str, &str); 8] = [
+const DECISIONS: [(&str, &str); 12] = [
     (
         "images",
         "Give a row `replacement` to pull from another registry, and take pullSecrets out where none \
@@ -39,9 +39,28 @@ const DECISIONS: [(&str, &str); 8] = [
         "Give each row `zone`, a value of topology.kubernetes.io/zone, to keep tasks to it.",
     ),
     (
+        "securityGroups",
+        "A rule {} lets in everything: give each its `from` (cidr, securityGroup, service, namespace) and \
+         `ports`, as the group's rules in AWS have them.",
+    ),
+    (
+        "targetGroups",
+        "Give each row `ingress` (className, host, path, tlsSecretName) or `service` (type: LoadBalancer \
+         or NodePort) to lead to the tasks from outside the cluster; without, they are reached inside it.",
+    ),
+    (
         "logDrivers",
         "A row says that the nodes' log agent takes the driver's part; give it `annotations` for what \
          that agent reads of pods.",
+    ),
+    (
+        "alarms",
+        "What an alarm watches is a guess: put in what `aws cloudwatch describe-alarms` says of it. Only \
+         step scaling policies look at alarms in this version.",
+    ),
+    (
+        "hookTargets",
+        "Name the task definition that does what the function did. This version calls no hooks.",
     ),
 ];
 

@@ -191,6 +191,8 @@ impl<'a> Rendering<'a> {
                         | Kind::Endpoints
                         | Kind::DisruptionBudget
                         | Kind::HorizontalPodAutoscaler
+                        | Kind::NetworkPolicy
+                        | Kind::Ingress
                 );
                 if child || self.options.all {
                     manifests.push(printed(body, root));

@@ -98,6 +98,8 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::Endpoints
             | Kind::DisruptionBudget
             | Kind::HorizontalPodAutoscaler
+            | Kind::NetworkPolicy
+            | Kind::Ingress
             | Kind::Node => {}
         }
     }

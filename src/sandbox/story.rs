@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
@@ -141,6 +142,8 @@ async fn until_gone(client: &Client, uid: &str) -> anyhow::Result<()> {
         left.extend(names::<corev1::Pod>(client, &ours).await?);
         left.extend(names::<corev1::Service>(client, &ours).await?);
         left.extend(names::<policyv1::PodDisruptionBudget>(client, &ours).await?);
+        left.extend(names::<networkingv1::NetworkPolicy>(client, &ours).await?);
+        left.extend(names::<networkingv1::Ingress>(client, &ours).await?);
         left.extend(names::<ServiceDeployment>(client, &ours).await?);
         left.extend(names::<TaskDefinitionRevision>(client, &ListParams::default()).await?);
         if left.is_empty() {

@@ -33,13 +33,17 @@ pub enum Kind {
     DisruptionBudget,
     /// `autoscaling` HorizontalPodAutoscaler
     HorizontalPodAutoscaler,
+    /// `networking.k8s.io` NetworkPolicy
+    NetworkPolicy,
+    /// `networking.k8s.io` Ingress
+    Ingress,
     /// core Node
     Node,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Cluster,
         Self::CapacityProvider,
         Self::TaskDefinition,
@@ -54,6 +58,8 @@ impl Kind {
         Self::Endpoints,
         Self::DisruptionBudget,
         Self::HorizontalPodAutoscaler,
+        Self::NetworkPolicy,
+        Self::Ingress,
         Self::Node,
     ];
 
@@ -75,6 +81,8 @@ impl Kind {
             Self::Endpoints => ("v1", "Service"),
             Self::DisruptionBudget => ("policy/v1", "PodDisruptionBudget"),
             Self::HorizontalPodAutoscaler => ("autoscaling/v2", "HorizontalPodAutoscaler"),
+            Self::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy"),
+            Self::Ingress => ("networking.k8s.io/v1", "Ingress"),
             Self::Node => ("v1", "Node"),
         }
     }
@@ -100,6 +108,8 @@ impl Kind {
             Self::Pod => "pods",
             Self::DisruptionBudget => "poddisruptionbudgets",
             Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
+            Self::NetworkPolicy => "networkpolicies",
+            Self::Ingress => "ingresses",
             Self::Node => "nodes",
         }
     }
@@ -114,7 +124,9 @@ impl Kind {
             | Self::Pod
             | Self::Endpoints
             | Self::DisruptionBudget
-            | Self::HorizontalPodAutoscaler => true,
+            | Self::HorizontalPodAutoscaler
+            | Self::NetworkPolicy
+            | Self::Ingress => true,
             Self::Cluster
             | Self::CapacityProvider
             | Self::TaskDefinition

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use serde_json::Value;
 
@@ -64,6 +65,10 @@ pub struct World {
     pub disruption_budgets: Shelf<policyv1::PodDisruptionBudget>,
     /// Autoscalers: whole where they are ours, else their metadata.
     pub horizontal_pod_autoscalers: Shelf<autoscalingv2::HorizontalPodAutoscaler>,
+    /// Network policies: whole where they are ours, else their metadata.
+    pub network_policies: Shelf<networkingv1::NetworkPolicy>,
+    /// Ingresses: whole where they are ours, else their metadata.
+    pub ingresses: Shelf<networkingv1::Ingress>,
     /// Nodes.
     pub nodes: Shelf<corev1::Node>,
     /// What was measured lately, by Service.
@@ -246,7 +251,7 @@ macro_rules! each_kind {
     ($kind:expr, $function:ident ( $($argument:expr),* )) => {{
         use k8s_openapi::api::{
             apps::v1 as appsv1, autoscaling::v2 as autoscalingv2, core::v1 as corev1,
-            policy::v1 as policyv1,
+            networking::v1 as networkingv1, policy::v1 as policyv1,
         };
         match $kind {
             $crate::world::Kind::Cluster => $function::<$crate::api::Cluster>($($argument),*),
@@ -275,6 +280,10 @@ macro_rules! each_kind {
             $crate::world::Kind::HorizontalPodAutoscaler => {
                 $function::<autoscalingv2::HorizontalPodAutoscaler>($($argument),*)
             }
+            $crate::world::Kind::NetworkPolicy => {
+                $function::<networkingv1::NetworkPolicy>($($argument),*)
+            }
+            $crate::world::Kind::Ingress => $function::<networkingv1::Ingress>($($argument),*),
             $crate::world::Kind::Node => $function::<corev1::Node>($($argument),*),
         }
     }};

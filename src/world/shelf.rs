@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -18,6 +19,7 @@ use crate::api;
 use crate::ecs::reference;
 use crate::names::{self, GROUP, label};
 use crate::plan::capacity_provider::{self, Standing};
+use crate::plan::service;
 
 /// A question other than the name, by which objects are found without a search.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -309,6 +311,8 @@ shelved! {
     corev1::Service => Endpoints, endpoints;
     policyv1::PodDisruptionBudget => DisruptionBudget, disruption_budgets;
     autoscalingv2::HorizontalPodAutoscaler => HorizontalPodAutoscaler, horizontal_pod_autoscalers;
+    networkingv1::NetworkPolicy => NetworkPolicy, network_policies;
+    networkingv1::Ingress => Ingress, ingresses;
 }
 
 impl Shelved for corev1::Node {
@@ -405,7 +409,12 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
         Index::child(Kind::Deployment, namespace, &workload),
         Index::child(Kind::DisruptionBudget, namespace, &budget),
         Index::child(Kind::HorizontalPodAutoscaler, namespace, &autoscaler),
+        Index::child(Kind::NetworkPolicy, namespace, &names::network_policy(&name, &uid)),
     ];
+    for exposure in service::exposures(&object.spec.0, &name, &uid) {
+        indexes.push(Index::child(Kind::Ingress, namespace, &exposure));
+        indexes.push(Index::child(Kind::Endpoints, namespace, &exposure));
+    }
     if let Some(reference) = reference::task_definition_of(&object.spec.0) {
         indexes.push(Index::family(namespace, &reference.family));
     }

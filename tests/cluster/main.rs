@@ -35,6 +35,7 @@ mod malformed;
 mod metrics_api;
 #[path = "../interruption/operator.rs"]
 mod operator;
+mod outward;
 mod parity;
 mod percents;
 mod placing;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as corev1;
 use kube::api::PostParams;
-use linkspan::api::{Service, TaskDefinition};
+use linkspan::api::{Cluster, Service, TaskDefinition};
 use serde_json::{Value, json};
 
 use crate::operator::Operator;
+use crate::outward;
 use crate::support::{
     Place, control_plane_with, options, patience, status_of, task_definition, until,
 };
@@ -50,6 +51,9 @@ async fn twenty_services(place: &Place) {
     big["cpu"] = json!("131072");
     place.apply::<TaskDefinition>("big", big).await;
 
+    place.apply::<Cluster>("default", json!({"kubernetes": outward::tables()})).await;
+    place.service("outward", outward::asked()).await;
+
     let families = ["shop", "plain", "sidecar"];
     for (number, family) in families.iter().cycle().take(12).enumerate() {
         let count = number % 4;
@@ -90,6 +94,7 @@ async fn twenty_services(place: &Place) {
         let count = i32::try_from(number % 4).unwrap();
         place.steady(&format!("{family}-{number}"), count, &format!("{family}:1")).await;
     }
+    place.steady("outward", 2, "shop:1").await;
     for (name, tasks) in [("pinned", 2), ("forced", 1), ("percents", 1), ("odd-name", 1)] {
         place.steady(name, tasks, "shop:1").await;
     }

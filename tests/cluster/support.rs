@@ -8,6 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
@@ -271,6 +272,8 @@ impl Place {
         all.extend(named(&self.children::<corev1::Service>(service).await));
         all.extend(named(&self.children::<policyv1::PodDisruptionBudget>(service).await));
         all.extend(named(&self.children::<autoscalingv2::HorizontalPodAutoscaler>(service).await));
+        all.extend(named(&self.children::<networkingv1::NetworkPolicy>(service).await));
+        all.extend(named(&self.children::<networkingv1::Ingress>(service).await));
         all.extend(named(&self.children::<ServiceDeployment>(service).await));
         all
     }

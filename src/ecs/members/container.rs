@@ -71,8 +71,9 @@ const IGNORED_CODES: Verdict = Approximated(
 
 /// Whether all tasks of a deployment run the same image.
 const SAME_IMAGE: Verdict = Approximated(
-    "each task runs what its tag names when it starts; give a digest in `image`, or for the tag in \
-     the Cluster's table `images`, and all run the same",
+    "each task runs what its tag names when it starts; which digest that was for the first of a \
+     deployment stands in its record; give a digest in `image`, or for the tag in the Cluster's table \
+     `images`, and all run the same",
 );
 
 /// Accounts of Active Directory.

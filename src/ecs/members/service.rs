@@ -4,7 +4,7 @@
 //! networking between services, volumes and scaling have files of their own.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded, Refused};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, Verdict, row};
 
 /// The launch type, as far as it is followed.
@@ -25,17 +25,10 @@ pub(super) const EXPRESSION: Verdict = Approximated(
 /// Fargate platform versions.
 const PLATFORM: Verdict = Approximated("one platform, the cluster's own");
 
-/// Target groups of load balancers.
-const TARGET_GROUP: Verdict =
-    Approximated("the corev1 Service carries the port; nothing is registered outside the cluster");
-
-/// Load balancers of the first kind.
-const CLASSIC: Verdict =
-    Refused("Classic Load Balancers have no counterpart; name a targetGroupArn");
-
 /// Firewalls around tasks.
 const SECURITY_GROUPS: Verdict = Approximated(
-    "who reaches whom is what the namespace's NetworkPolicies say; none is made of security groups yet",
+    "a NetworkPolicy of the groups' rows keeps their rules, where the cluster's network plugin enforces \
+     NetworkPolicies; there is one only if every group has a row",
 );
 
 /// Public addresses.
@@ -90,11 +83,11 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "loadBalancers[].targetGroupArn",
         String,
-        TARGET_GROUP,
+        Honoured,
         "ARN of the target group of an Application or Network Load Balancer.",
     )
     .rolls(),
-    row("loadBalancers[].loadBalancerName", String, CLASSIC, "Name of a Classic Load Balancer.")
+    row("loadBalancers[].loadBalancerName", String, Honoured, "Name of a Classic Load Balancer.")
         .rolls(),
     row("loadBalancers[].containerName", String, Honoured, "Container that gets the traffic.")
         .rolls(),
@@ -108,7 +101,7 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "loadBalancers[].advancedConfiguration",
         Object,
-        NotYet,
+        Honoured,
         "Second target group and listener rules, for BLUE_GREEN, LINEAR and CANARY.",
     )
     .rolls(),
@@ -122,7 +115,7 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "loadBalancers[].advancedConfiguration.productionListenerRule",
         String,
-        NotYet,
+        Honoured,
         "ARN of the listener rule (or listener) that carries production traffic.",
     )
     .rolls(),

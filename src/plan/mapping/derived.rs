@@ -11,8 +11,9 @@
 
 use serde_json::{Value, json};
 
+use super::exposures::group_name;
 use super::rows::is_key;
-use crate::ecs::reference::last_part;
+use crate::ecs::reference::{is_name, last_part};
 use crate::ecs::secret::{SecretReference, Store};
 use crate::names::{dns_label, hash8};
 use crate::plan::task_definition::FileSystem;
@@ -133,6 +134,40 @@ pub(super) fn subnet_row(subnet: &str) -> Need {
 /// The row for a log driver whose part the nodes' log agent takes.
 pub(super) fn log_row(driver: &str) -> Need {
     Need { table: "logDrivers", row: json!({"logDriver": driver}) }
+}
+
+/// The row for a security group whose tasks are reached by everything, as they are without one.
+pub(super) fn security_group_row(group: &str) -> Need {
+    Need { table: "securityGroups", row: json!({"securityGroup": group, "ingress": [{}]}) }
+}
+
+/// The row for a target group that is reached inside the cluster only.
+pub(super) fn target_group_row(group: &str) -> Need {
+    let name = Some(group_name(group)).filter(|name| !name.is_empty()).unwrap_or(group);
+    let name = if group.contains(":targetgroup/") { name } else { group };
+    Need { table: "targetGroups", row: json!({"targetGroup": name}) }
+}
+
+/// The same for a Classic Load Balancer.
+pub(super) fn load_balancer_row(name: &str) -> Need {
+    Need { table: "targetGroups", row: json!({"loadBalancerName": name}) }
+}
+
+/// A row for an alarm: nobody knows what it watches, so that a person must put that in.
+pub(super) fn alarm_row(name: &str) -> Need {
+    let row = json!({
+        "alarmName": name, "namespace": "AWS/ECS", "metricName": "CPUUtilization",
+        "comparisonOperator": "GreaterThanThreshold", "threshold": 80, "evaluationPeriods": 3,
+    });
+    Need { table: "alarms", row }
+}
+
+/// A row for the target of a lifecycle hook: a task definition of the function's name.
+pub(super) fn hook_target_row(target: &str) -> Need {
+    let name = target.rsplit_once(":function:").map_or(target, |(_, name)| name);
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    let family = if is_name(name) { name.to_owned() } else { dns_label(name, 63) };
+    Need { table: "hookTargets", row: json!({"hookTargetArn": target, "taskDefinition": family}) }
 }
 
 /// An ARN of a secret without the three parts that name a part of it.

@@ -1,9 +1,11 @@
 //! What does a service or a run give its tasks that needs names in the cluster?
 //!
-//! The subnets of `networkConfiguration`, and the volumes of `volumeConfigurations`.
+//! The subnets and security groups of `networkConfiguration`, the volumes of `volumeConfigurations`, and
+//! of a service its load balancers, alarms and lifecycle hooks.
 
 use serde_json::Value;
 
+use super::alarms::{alarms_of, hook_targets_of};
 use crate::ecs::reference::text;
 use crate::plan::finding::Findings;
 
@@ -12,8 +14,72 @@ use crate::plan::finding::Findings;
 pub struct Launch {
     /// `networkConfiguration.awsvpcConfiguration.subnets`
     pub subnets: Vec<String>,
+    /// `networkConfiguration.awsvpcConfiguration.securityGroups`, each once.
+    pub security_groups: Vec<String>,
+    /// `loadBalancers`, in order.
+    pub load_balancers: Vec<Balanced>,
+    /// The names of alarms that the Cluster is to know.
+    pub alarms: Vec<String>,
+    /// The targets of lifecycle hooks.
+    pub hook_targets: Vec<String>,
     /// `volumeConfigurations`, in order.
     pub volumes: Vec<LaunchVolume>,
+}
+
+/// A container's port that a load balancer sends traffic to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balanced {
+    /// Its place in `loadBalancers`.
+    pub at: usize,
+    /// `targetGroupArn`
+    pub target_group: Option<String>,
+    /// `loadBalancerName`, of a Classic Load Balancer.
+    pub load_balancer: Option<String>,
+    /// `advancedConfiguration.productionListenerRule`
+    pub listener_rule: Option<String>,
+    /// `containerName`
+    pub container: String,
+    /// `containerPort`
+    pub port: i32,
+}
+
+impl Balanced {
+    /// The `loadBalancers` of a service's spec, without those that name no port.
+    pub fn all(spec: &Value) -> Vec<Self> {
+        let list = spec.get("loadBalancers").and_then(Value::as_array).into_iter().flatten();
+        let read = |(at, raw): (usize, &Value)| {
+            let advanced = raw.get("advancedConfiguration").unwrap_or(&Value::Null);
+            Some(Self {
+                at,
+                target_group: text(raw, "targetGroupArn"),
+                load_balancer: text(raw, "loadBalancerName"),
+                listener_rule: text(advanced, "productionListenerRule"),
+                container: text(raw, "containerName")?,
+                port: text(raw, "containerPort")?.trim().parse().ok()?,
+            })
+        };
+        list.enumerate().filter_map(read).collect()
+    }
+
+    /// What stands for it: two entries that agree in it are one.
+    pub fn about(&self) -> [String; 4] {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let port = self.port.to_string();
+        [text(&self.target_group), text(&self.load_balancer), self.container.clone(), port]
+    }
+}
+
+/// The security groups of a spec, each once, in order.
+pub fn security_groups(spec: &Value) -> Vec<String> {
+    let groups = spec.pointer("/networkConfiguration/awsvpcConfiguration/securityGroups");
+    let groups = groups.and_then(Value::as_array).into_iter().flatten();
+    let mut each = Vec::new();
+    for group in groups.filter_map(Value::as_str).filter(|group| !group.is_empty()) {
+        if !each.iter().any(|known| known == group) {
+            each.push(group.to_owned());
+        }
+    }
+    each
 }
 
 /// A block volume that each task gets for itself.
@@ -43,6 +109,10 @@ impl Launch {
                 .filter(|id| !id.is_empty())
                 .map(ToOwned::to_owned)
                 .collect(),
+            security_groups: security_groups(spec),
+            load_balancers: Balanced::all(spec),
+            alarms: alarms_of(spec),
+            hook_targets: hook_targets_of(spec),
             volumes: volumes
                 .into_iter()
                 .flatten()

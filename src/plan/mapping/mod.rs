@@ -5,7 +5,10 @@
 //! it. All names are of objects in the Cluster's own namespace. Whether such an object is there is no
 //! question here: nothing looks at Secrets.
 
+mod alarms;
 mod derived;
+mod exposures;
+mod groups;
 mod launch;
 mod logs;
 mod resolve;
@@ -17,7 +20,9 @@ mod tests;
 mod volumes;
 
 pub use derived::Need;
-pub use launch::{Launch, LaunchVolume};
+pub use exposures::{Exposure, IngressSettings, ServiceSettings};
+pub use groups::{Peer, Ports, Rule, Rules};
+pub use launch::{Balanced, Launch, LaunchVolume, security_groups};
 pub use resolve::{ContainerNames, Names, resolve};
 pub(in crate::plan) use row::line;
 pub use tables::{TABLES, Tables};

@@ -82,6 +82,9 @@ pub fn resolve(
     resolver.volumes(identifiers);
     resolver.launched(identifiers, launch);
     resolver.zones(launch);
+    resolver.groups(launch);
+    resolver.exposures(launch);
+    resolver.watched(launch);
     resolver.names.rows = resolver.rows();
     resolver.names
 }
@@ -232,6 +235,7 @@ impl<'a> Resolver<'a> {
     fn told(&self, how: &str, need: &Need) -> String {
         let joint = match need.table {
             "images" | "subnets" | "volumeDrivers" => ", ",
+            "securityGroups" | "targetGroups" => " ",
             "logDrivers" => "; where that agent takes the driver's part, ",
             _ => "; to map it, ",
         };

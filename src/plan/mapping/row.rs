@@ -11,7 +11,7 @@ pub(in crate::plan) fn line(need: &Need, cluster: &str) -> String {
 }
 
 /// The members of rows, those that say what a row is about first.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 29] = [
     "prefix",
     "role",
     "valueFrom",
@@ -20,7 +20,19 @@ const ORDER: [&str; 17] = [
     "accessPoint",
     "driver",
     "subnet",
+    "securityGroup",
+    "ingress",
+    "targetGroup",
+    "loadBalancerName",
     "logDriver",
+    "alarmName",
+    "namespace",
+    "metricName",
+    "comparisonOperator",
+    "threshold",
+    "evaluationPeriods",
+    "hookTargetArn",
+    "taskDefinition",
     "pullSecrets",
     "serviceAccount",
     "secretName",

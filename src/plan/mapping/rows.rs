@@ -61,7 +61,84 @@ pub(super) struct Row<'a> {
     pub(super) known: Vec<&'static str>,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// A member that is an object, read as a row is; none where it is not there.
+    pub(super) fn inside<T>(
+        &mut self,
+        member: &'static str,
+        read: fn(&mut Row<'_>) -> T,
+    ) -> Option<T> {
+        self.known.push(member);
+        let raw = self.raw.get(member).filter(|raw| !raw.is_null())?;
+        let path = self.at(member);
+        self.object_at(raw, path, read)
+    }
+
+    /// A member that is a list of objects, each read as a row is.
+    pub(super) fn each<T>(
+        &mut self,
+        member: &'static str,
+        mut read: impl FnMut(&mut Row<'_>) -> T,
+    ) -> Vec<T> {
+        let path = self.at(member);
+        let list = self.values(member, "objects");
+        let each = list.iter().enumerate();
+        each.filter_map(|(at, raw)| self.object_at(raw, format!("{path}[{at}]"), &mut read))
+            .collect()
+    }
+
+    /// A member that is a list.
+    pub(super) fn values(&mut self, member: &'static str, of: &str) -> &'a [Value] {
+        self.known.push(member);
+        match self.raw.get(member) {
+            None | Some(Value::Null) => &[],
+            Some(Value::Array(list)) => list,
+            Some(other) => {
+                let rule = format!("must be a list of {of}");
+                self.findings.refuse_value(self.at(member), brief(other), rule);
+                &[]
+            }
+        }
+    }
+
+    fn object_at<T>(
+        &mut self,
+        raw: &Value,
+        path: String,
+        mut read: impl FnMut(&mut Row<'_>) -> T,
+    ) -> Option<T> {
+        if !raw.is_object() {
+            self.findings.refuse_value(path, brief(raw), "must be an object");
+            return None;
+        }
+        let mut row = Row { raw, path, findings: &mut *self.findings, known: Vec::new() };
+        let read = read(&mut row);
+        row.refuse_others();
+        Some(read)
+    }
+
+    /// A member that is one of a few words.
+    pub(super) fn word(
+        &mut self,
+        member: &'static str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
+        let written = self.text(member)?;
+        let found = words.iter().find(|word| **word == written);
+        if found.is_none() {
+            let rule = format!("must be one of {}", words.join(", "));
+            self.findings.refuse_value(self.at(member), written, rule);
+        }
+        found.copied()
+    }
+
+    /// A member that names an object of the Cluster's namespace, or of the cluster, where it is there.
+    pub(super) fn object_if_given(&mut self, member: &'static str) -> Option<String> {
+        let name = self.text(member)?;
+        self.check_name(member, &name);
+        Some(name)
+    }
+
     /// A member that is a text.
     pub(super) fn text(&mut self, member: &'static str) -> Option<String> {
         self.known.push(member);
@@ -160,7 +237,7 @@ impl Row<'_> {
 }
 
 /// Whether a text can name an object: a DNS subdomain of at most 253 characters.
-fn is_object_name(name: &str) -> bool {
+pub(super) fn is_object_name(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.len() <= 253
         && name.split('.').all(|label| {

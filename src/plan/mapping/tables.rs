@@ -1,12 +1,17 @@
 //! What do the tables of a Cluster say, and what is wrong with them?
 //!
 //! `kubernetes.images`, `roles` and so on of a Cluster's spec: lists of rows, each from one AWS
-//! identifier to a name in the Cluster's own namespace, or to what stands for it in the cluster.
+//! identifier to a name in the Cluster's own namespace, or to what stands for it in the cluster. What
+//! rows of security groups, target groups, alarms and hooks say stands in `groups`, `exposures` and
+//! `alarms`.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::alarms::{AlarmRow, HookTargetRow, alarm, hook_target};
+use super::exposures::{TargetGroupRow, target_group};
+use super::groups::{SecurityGroupRow, security_group};
 use super::rows::{Row, is_annotation, is_key, is_label_value, rows};
 use crate::ecs::reference::last_part;
 use crate::ecs::secret::SecretReference;
@@ -14,7 +19,7 @@ use crate::plan::finding::Findings;
 use crate::plan::judge::{brief, is_empty};
 
 /// The tables that a Cluster has, by their members' names.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 12] = [
     "images",
     "roles",
     "secrets",
@@ -22,7 +27,11 @@ pub const TABLES: [&str; 8] = [
     "fileSystems",
     "volumeDrivers",
     "subnets",
+    "securityGroups",
+    "targetGroups",
     "logDrivers",
+    "alarms",
+    "hookTargets",
 ];
 
 /// The tables of a Cluster.
@@ -35,7 +44,11 @@ pub struct Tables {
     pub(super) file_systems: Vec<FileSystemRow>,
     pub(super) volume_drivers: Vec<VolumeDriverRow>,
     pub(super) subnets: Vec<SubnetRow>,
+    pub(super) security_groups: Vec<SecurityGroupRow>,
+    pub(super) target_groups: Vec<TargetGroupRow>,
     pub(super) log_drivers: Vec<LogDriverRow>,
+    pub(super) alarms: Vec<AlarmRow>,
+    pub(super) hook_targets: Vec<HookTargetRow>,
 }
 
 /// Images that begin so are pulled from elsewhere, or with other credentials.
@@ -141,7 +154,11 @@ impl Tables {
             file_systems: rows(kubernetes, "fileSystems", findings, file_system),
             volume_drivers: rows(kubernetes, "volumeDrivers", findings, volume_driver),
             subnets: rows(kubernetes, "subnets", findings, subnet),
+            security_groups: rows(kubernetes, "securityGroups", findings, security_group),
+            target_groups: rows(kubernetes, "targetGroups", findings, target_group),
             log_drivers: rows(kubernetes, "logDrivers", findings, log_driver),
+            alarms: rows(kubernetes, "alarms", findings, alarm),
+            hook_targets: rows(kubernetes, "hookTargets", findings, hook_target),
         }
     }
 

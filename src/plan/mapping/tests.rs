@@ -6,6 +6,7 @@ use super::*;
 use crate::plan::finding::Level;
 use crate::plan::task_definition::identifiers;
 
+mod outward;
 mod stored;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1";

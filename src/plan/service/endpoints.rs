@@ -101,7 +101,7 @@ fn app_protocols(template: &Value) -> BTreeMap<String, String> {
 }
 
 /// The ports of the containers that go on running: those that start first, and all others.
-fn container_ports(template: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn container_ports(template: &Value) -> impl Iterator<Item = &Value> {
     let list = |path: &str| template.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let is_sidecar = |c: &&Value| c.get("restartPolicy").and_then(Value::as_str) == Some("Always");
     list("/spec/containers")

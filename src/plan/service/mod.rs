@@ -9,8 +9,11 @@ mod assess;
 mod disruption_budget;
 mod endpoints;
 mod events;
+mod exposure;
 mod held;
+mod images;
 mod missing;
+mod network_policy;
 mod observed;
 mod placing;
 mod record;
@@ -21,7 +24,10 @@ mod tasks;
 mod template;
 mod workload;
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use self::assess::Situation;
 use self::observed::{Named, Observed, Standing};
@@ -188,6 +194,11 @@ pub fn named(world: &World, key: &ObjectKey) -> Option<(mapping::Names, Findings
     Some((names, findings))
 }
 
+/// The names of the objects by which a service may be reached from outside the cluster.
+pub(crate) fn exposures(spec: &Value, name: &str, uid: &str) -> BTreeSet<String> {
+    exposure::names_of(spec, name, uid)
+}
+
 /// One look at a service: what all of its steps depend on.
 struct Pass<'a> {
     observed: &'a Observed,
@@ -240,8 +251,7 @@ impl Pass<'_> {
             step = rollout::postponed(&step, &seen);
         }
         let situation = Situation::of(observed, settings, newest, &step, &self.pending);
-        if let Some(verdict) = record::verdict(newest, &situation, &observed.service.spec.0, moment)
-        {
+        if let Some(verdict) = record::verdict(observed, newest, &situation, moment) {
             plan.writes.push(verdict);
         }
         let mut child = |standing: &Standing, intent: Option<Object>, plan: &mut Plan| {
@@ -287,12 +297,25 @@ impl Pass<'_> {
             Some(disruption_budget::build(observed, settings)),
             plan,
         );
+        // The rows of a Cluster that is refused say nothing: what was made by them stays.
+        let exposures = observed.mapping.refused.is_none().then(|| {
+            child(&observed.network_policy, network_policy::build(observed, &situation), plan);
+            let wanted = exposure::wanted(observed, &situation);
+            for intent in &wanted {
+                child(observed.exposures.standing(&intent.key), Some(intent.clone()), plan);
+            }
+            wanted
+        });
         // A count that comes with a new template, from nothing, goes in with it: no task of the old
         // one is started.
         if !(waits && seen.exists && seen.replicas == 0) {
             child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
         }
         // What is no longer wanted goes last.
+        if let Some(wanted) = &exposures {
+            plan.writes.extend(network_policy::surplus(observed, &situation));
+            plan.writes.extend(exposure::surplus(observed, wanted));
+        }
         plan.writes.extend(endpoints::surplus(observed, &situation));
         plan.writes.extend(record::prune(observed, &situation));
         // While inputs settle, the status goes on describing what it described.

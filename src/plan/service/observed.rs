@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::exposure::Exposures;
 use super::rollout::{ReplicaSet, Seen};
 use super::tasks;
 use crate::api::{Service, ServiceDeployment};
@@ -45,6 +46,8 @@ pub(super) struct Observed {
     pub(super) endpoints: Standing,
     pub(super) disruption_budget: Standing,
     pub(super) autoscaler: Standing,
+    pub(super) network_policy: Standing,
+    pub(super) exposures: Exposures,
     pub(super) pods: Vec<Arc<corev1::Pod>>,
 }
 
@@ -97,6 +100,8 @@ impl Observed {
         let disruption_budget = world.disruption_budgets.get(&key.namespace, &budget);
         let autoscaler = names::autoscaler(&name, &uid);
         let autoscaler = world.horizontal_pod_autoscalers.get(&key.namespace, &autoscaler);
+        let network_policy = names::network_policy(&name, &uid);
+        let network_policy = world.network_policies.get(&key.namespace, &network_policy);
         Some(Self {
             earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
             mapping: Mapping::of(world, &key.namespace, &cluster),
@@ -107,6 +112,8 @@ impl Observed {
             endpoints: standing(world, &uid, endpoints.as_deref()),
             disruption_budget: standing(world, &uid, disruption_budget.as_deref()),
             autoscaler: standing(world, &uid, autoscaler.as_deref()),
+            network_policy: standing(world, &uid, network_policy.as_deref()),
+            exposures: Exposures::of(world, key, &service.spec.0, &name, &uid),
             deployment,
             replica_sets: world.replica_sets.find(&index),
             pods: world.pods.find(&index),
@@ -242,7 +249,7 @@ fn unreadable_record(world: &World, namespace: &str, uid: &str) -> Option<String
 }
 
 /// Whose an object is that stands where a child of ours belongs.
-fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing {
+pub(super) fn standing<K: Shelved>(world: &World, uid: &str, found: Option<&K>) -> Standing {
     let Some(found) = found else { return Standing::Absent };
     let meta = found.meta();
     let body = || serde_json::to_value(found).unwrap_or_default();

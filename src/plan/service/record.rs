@@ -14,7 +14,7 @@ use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
 use super::resolve::{Settings, demands, min_ready_seconds};
 use super::template::{Inputs, template_labels};
-use super::{Obstacle, held, tasks};
+use super::{Obstacle, held, images, tasks};
 use crate::api::{
     Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
 };
@@ -289,13 +289,17 @@ pub(super) fn template_of(deployment: &appsv1::Deployment) -> Option<Value> {
 
 /// The write of the newest record's status, where it has changed.
 pub(super) fn verdict(
+    observed: &Observed,
     newest: &ServiceDeployment,
     situation: &Situation<'_>,
-    spec: &Value,
     moment: &Moment,
 ) -> Option<Write> {
     let before = newest.status.clone().unwrap_or_default();
     let mut after = before.clone();
+    let spec = &observed.service.spec.0;
+    if before.container_images.is_empty() {
+        after.container_images = images::of(observed, newest);
+    }
     if situation.steady && before.rollout_state != Some(RolloutState::Completed) {
         let id = names::deployment_id(&newest.spec.service.uid, newest.spec.sequence);
         after.rollout_state = Some(RolloutState::Completed);
@@ -325,17 +329,19 @@ fn key_of(record: &ServiceDeployment) -> ObjectKey {
     )
 }
 
-/// The records that may go: all but the newest, the last completed one, and every one that has
-/// tasks or whose template the workload has.
-pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write> {
+/// The records whose tasks there are or may be: the newest, every one that has tasks, and the one whose
+/// template the workload has.
+pub(super) fn live(observed: &Observed, situation: &Situation<'_>) -> BTreeSet<i64> {
     let newest = observed.newest().map(|record| record.spec.sequence);
+    let with_tasks = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata));
+    with_tasks.chain(newest).chain(situation.written).collect()
+}
+
+/// The records that may go: all but the last completed one, and those whose tasks there are or may be.
+pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write> {
     let completed = observed.records.iter().rev().find(|record| is_completed(record));
-    let live = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata));
-    let kept: BTreeSet<i64> = live
-        .chain(newest)
-        .chain(completed.map(|record| record.spec.sequence))
-        .chain(situation.written)
-        .collect();
+    let mut kept = live(observed, situation);
+    kept.extend(completed.map(|record| record.spec.sequence));
     observed
         .records
         .iter()

@@ -24,7 +24,7 @@ use crate::plan::scaling::decide::{Outcome, Situation, decide};
 use crate::plan::scaling::horizontal::Evaluator;
 use crate::plan::scaling::measured::{Measure, Measured, measures};
 use crate::plan::scaling::metrics::{Tasks, quantity};
-use crate::plan::scaling::read::{Autoscaling, read};
+use crate::plan::scaling::read::{Autoscaling, read_among};
 use crate::plan::scaling::writers;
 use crate::plan::{Note, Write};
 use crate::world::{Kind, Object, ObjectKey, World};
@@ -57,7 +57,8 @@ pub(super) fn scaled(
     findings: &mut Findings,
 ) -> Option<Scaled> {
     let spec = &observed.service.spec.0;
-    let autoscaling = read(spec, findings)?;
+    let alarms = observed.mapping.tables.alarms_for(&observed.cluster, &observed.name);
+    let autoscaling = read_among(spec, &alarms, findings)?;
     let put_back = put_back(observed, settings.desired);
     let count = put_back.as_ref().map_or(settings.desired, |(count, _)| *count);
     say_who_else_sets(observed, findings);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::network_policy::label_groups;
 use super::observed::Observed;
 use super::placing::placement;
 use super::record::labels;
@@ -64,6 +65,7 @@ impl<'a> Inputs<'a> {
         let mut template = pod::template(task, features, &balanced_ports(spec), labels);
         pod::lay(&names, task.image_pull_policy.as_deref(), &mut template);
         pod::tag(&propagated_tags(spec, task), &mut template);
+        label_groups(spec, &mut template);
         let mut findings = Findings::default();
         placement(spec, revision, chosen.as_ref(), &observed.uid, &mut findings).lay(&mut template);
         json!(template)

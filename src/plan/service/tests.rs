@@ -2,6 +2,7 @@
 
 mod mapping;
 mod missing;
+mod outward;
 mod placing;
 mod scaling;
 

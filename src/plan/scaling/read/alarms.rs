@@ -1,7 +1,10 @@
 //! Which alarms trigger the step policies of a service?
 //!
 //! In AWS an alarm is an object of CloudWatch's whose action is the policy. Here it stands under
-//! `kubernetes.scaling.alarms`, with the members of CloudWatch's PutMetricAlarm in camelCase.
+//! `kubernetes.scaling.alarms`, with the members of CloudWatch's PutMetricAlarm in camelCase, or in a row
+//! of the Cluster's table `alarms`, with the same. An alarm of a Service that says only its name, and
+//! which policies it triggers, is the row of that name. Of an alarm of the Service and a row that trigger
+//! one policy, the Service's counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,16 +38,21 @@ pub(super) struct Alarmed {
     pub(super) metric: Metric,
 }
 
-/// The alarms, by the policies that they trigger; none where the alarm is refused.
+/// The alarms, by the policies that they trigger; none where the alarm is refused. `rows` are those of
+/// the Cluster's table, each of which has been judged.
 pub(super) fn read(
     kubernetes: &Value,
+    rows: &[Value],
     findings: &mut Findings,
 ) -> BTreeMap<String, Option<Alarmed>> {
     let mut taken = BTreeSet::new();
     let mut alarms: BTreeMap<String, Option<Alarmed>> = BTreeMap::new();
     for (path, raw) in objects(kubernetes, "alarms", PLACE) {
         let name = name(raw, "alarmName", &path, &mut taken, findings);
-        let alarm = alarm(raw, &path, findings);
+        let alarm = match name.as_deref().filter(|_| is_by_name(raw)) {
+            Some(name) => by_name(name, rows, &path, findings),
+            None => alarm(raw, &path, findings),
+        };
         let alarmed = name
             .zip(alarm)
             .map(|(name, (alarm, metric))| Alarmed { alarm: Alarm { name, ..alarm }, metric });
@@ -59,7 +67,64 @@ pub(super) fn read(
             alarms.insert(policy, alarmed.clone());
         }
     }
+    of_rows(rows, &mut alarms, findings);
     alarms
+}
+
+/// Whether an alarm leaves all that it watches to a row of its name.
+pub fn is_by_name(raw: &Value) -> bool {
+    WATCHED.into_iter().all(|member| is_absent(raw, member))
+}
+
+/// The members that say what an alarm watches.
+const WATCHED: [&str; 5] =
+    ["metricName", "metrics", "threshold", "comparisonOperator", "evaluationPeriods"];
+
+fn by_name(
+    name: &str,
+    rows: &[Value],
+    path: &str,
+    findings: &mut Findings,
+) -> Option<(Alarm, Metric)> {
+    let named = |row: &&Value| text(row, "alarmName").as_deref() == Some(name);
+    let Some(row) = rows.iter().find(named) else {
+        let rule = format!(
+            "nothing says what `{name}` watches: give it the members of CloudWatch's alarm here              (metricName, threshold, comparisonOperator, evaluationPeriods), or give the Cluster a row              with them in `kubernetes.alarms`"
+        );
+        findings.refuse(path, rule);
+        return None;
+    };
+    alarm(row, path, &mut Findings::default())
+}
+
+/// Adds the rows that trigger policies for which the Service gives no alarm of its own.
+fn of_rows(
+    rows: &[Value],
+    alarms: &mut BTreeMap<String, Option<Alarmed>>,
+    findings: &mut Findings,
+) {
+    let mut by: BTreeMap<String, String> = BTreeMap::new();
+    for row in rows {
+        let read = alarm(row, "", &mut Findings::default());
+        let Some((name, (alarm, metric))) = text(row, "alarmName").zip(read) else { continue };
+        for policy in actions(row) {
+            if let Some(first) = by.get(&policy) {
+                let message = format!(
+                    "alarms `{first}` and `{name}` of the Cluster both trigger policy `{policy}`; the                      first does"
+                );
+                findings.differs("autoscaling.scalingPolicies", message);
+            } else if !alarms.contains_key(&policy) {
+                let alarm = Alarm { name: name.clone(), ..alarm.clone() };
+                alarms.insert(policy.clone(), Some(Alarmed { alarm, metric: metric.clone() }));
+                by.insert(policy, name.clone());
+            }
+        }
+    }
+}
+
+/// What is wrong with an alarm that stands elsewhere.
+pub fn judge(raw: &Value, path: &str, findings: &mut Findings) {
+    alarm(raw, path, findings);
 }
 
 /// The names of policies among `alarmActions`, which in AWS are ARNs that end in them.

@@ -13,6 +13,8 @@ mod fields;
 mod policies;
 mod sources;
 
+pub use alarms::{is_by_name, judge as judge_alarm};
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -66,6 +68,11 @@ const MOST_TASKS: i64 = i32::MAX as i64;
 
 /// Reads `autoscaling` of a Service's spec; none where it is absent or its bounds are unusable.
 pub fn read(spec: &Value, findings: &mut Findings) -> Option<Autoscaling> {
+    read_among(spec, &[], findings)
+}
+
+/// Reads `autoscaling` of a Service whose Cluster knows these alarms.
+pub fn read_among(spec: &Value, alarms: &[Value], findings: &mut Findings) -> Option<Autoscaling> {
     let raw = spec.get("autoscaling").filter(|raw| !is_empty(raw))?;
     if text(spec, "schedulingStrategy").is_some_and(|word| word.eq_ignore_ascii_case("DAEMON")) {
         findings.refuse(
@@ -77,7 +84,7 @@ pub fn read(spec: &Value, findings: &mut Findings) -> Option<Autoscaling> {
     }
     let kubernetes = spec.pointer("/kubernetes/scaling").unwrap_or(&Value::Null);
     let bounds = bounds(raw, findings);
-    let alarms = alarms::read(kubernetes, findings);
+    let alarms = alarms::read(kubernetes, alarms, findings);
     let policies = policies::read(raw, &alarms, findings);
     let sources = sources::read(kubernetes, &policies, findings);
     let actions = actions::read(raw, bounds, findings);

@@ -281,7 +281,8 @@ fn stepped(
             path.rsplit_once('.').map_or(path, |(policy, _)| policy),
             format!(
                 "nothing triggers this policy: give the alarm that does, with CloudWatch's members, \
-                 under `kubernetes.scaling.alarms`, and `{}` among its alarmActions",
+                 under `kubernetes.scaling.alarms`, or in a row of its Cluster's `kubernetes.alarms`, \
+                 and `{}` among its alarmActions",
                 name?
             ),
         );
