@@ -172,14 +172,14 @@ impl Drop for Operator {
 pub(crate) async fn token(client: &Client) -> String {
     let accounts: Api<corev1::ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let request = authenticationv1::TokenRequest {
-        spec: authenticationv1::TokenRequestSpec {
+        spec: Some(authenticationv1::TokenRequestSpec {
             expiration_seconds: Some(3600),
             ..authenticationv1::TokenRequestSpec::default()
-        },
+        }),
         ..authenticationv1::TokenRequest::default()
     };
     let made = accounts.create_token_request("linkspan", &PostParams::default(), &request).await;
-    made.unwrap().status.unwrap().token
+    made.unwrap().status.and_then(|status| status.token).expect("a token")
 }
 
 /// A kubeconfig with nothing but a token.
