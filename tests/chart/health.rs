@@ -233,7 +233,7 @@ fn states() -> BTreeMap<&'static str, (Value, &'static str, &'static str)> {
     let object = kinds.object(Kind::CapacityProvider, "fargate");
     state("a provider that is any node", object, "Healthy", "Current");
     let object = kinds.object(Kind::CapacityProvider, "spot");
-    state("a provider without nodes", object, "Degraded", "Failed");
+    state("a provider whose nodes are to come", object, "Progressing", "InProgress");
     states.extend(runs_and_schedules(&kinds));
     states
 }
