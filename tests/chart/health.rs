@@ -7,7 +7,8 @@ use cel::{Context, Program};
 use jiff::Timestamp;
 use linkspan::render::settle;
 use linkspan::world::{Kind, ObjectKey, World};
-use mlua::{Lua, LuaOptions, LuaSerdeExt, SerializeOptions, StdLib};
+use mlua::serde::SerializeOptions;
+use mlua::{Lua, LuaOptions, LuaSerdeExt, StdLib};
 use serde_json::{Value, json};
 
 use crate::manifests::{documents, read};
@@ -223,13 +224,16 @@ fn states() -> BTreeMap<&'static str, (Value, &'static str, &'static str)> {
         (Kind::Cluster, "default", json!({})),
         (Kind::Cluster, "wrong", json!({"clusterName": "a b"})),
         (Kind::CapacityProvider, "fargate", json!({"name": "FARGATE", "fargateProfile": {}})),
+        (Kind::CapacityProvider, "spot", json!({"managedNodeGroup": {}})),
         (Kind::Task, "job", json!({"taskDefinition": "web"})),
         (Kind::Rule, "nightly", json!({"scheduleExpression": "rate(1 day)"})),
     ]);
     state("a cluster", kinds.object(Kind::Cluster, "default"), "Healthy", "Current");
     state("a cluster is refused", kinds.object(Kind::Cluster, "wrong"), "Degraded", "Failed");
     let object = kinds.object(Kind::CapacityProvider, "fargate");
-    state("a provider without nodes", object, "Degraded", "Failed");
+    state("a provider that is any node", object, "Healthy", "Current");
+    let object = kinds.object(Kind::CapacityProvider, "spot");
+    state("a provider whose nodes are to come", object, "Progressing", "InProgress");
     states.extend(runs_and_schedules(&kinds));
     states
 }

@@ -7,12 +7,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use linkspan::api::{CapacityProvider, Service, TaskDefinition};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::helm::{done, helm};
 use crate::manifests::{documents, read};
 use crate::operator::{NAMESPACE, Operator, bare, install, place_of};
 use crate::support::{Place, status_of, until};
+use crate::usage::refused;
 
 /// Applies the example.
 async fn hello(place: &Place) {
@@ -163,10 +164,7 @@ async fn an_operator_of_one_namespace_sees_no_other_and_makes_the_default_provid
     inside.steady("hello", 2, "hello:1").await;
     let kept = providers.get("fargate").await.unwrap();
     assert_eq!(kept.labels().get("mine").map(String::as_str), Some("yes"));
-    let refused: Vec<Value> = crate::usage::requests(&control_plane)
-        .into_iter()
-        .filter(|line| line["responseStatus"]["code"] == 403)
-        .collect();
+    let refused = refused(&control_plane);
     assert!(refused.is_empty(), "{refused:#?}\n{}", operator.said());
     inside.api::<Service>().delete("hello", &DeleteParams::foreground()).await.unwrap();
     until("a foreground deletion ends", || async {

@@ -119,9 +119,13 @@ impl Operator {
         // Free a moment ago, and nobody else here takes a port that it did not ask for.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut arguments = arguments(&client, dir).await;
-        arguments.retain(|argument| !argument.starts_with("--listen="));
-        arguments.push(format!("--listen=127.0.0.1:{port}"));
-        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        let listen = format!("--listen=127.0.0.1:{port}");
+        for argument in more.iter().chain([&listen.as_str()]) {
+            // In place of the chart's own.
+            let name = argument.split_inclusive('=').next().unwrap_or(argument);
+            arguments.retain(|given| !given.starts_with(name));
+            arguments.push((*argument).to_owned());
+        }
         let log = dir.join("operator.log");
         let lines = File::options().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_linkspan"))
@@ -172,14 +176,14 @@ impl Drop for Operator {
 pub(crate) async fn token(client: &Client) -> String {
     let accounts: Api<corev1::ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let request = authenticationv1::TokenRequest {
-        spec: authenticationv1::TokenRequestSpec {
+        spec: Some(authenticationv1::TokenRequestSpec {
             expiration_seconds: Some(3600),
             ..authenticationv1::TokenRequestSpec::default()
-        },
+        }),
         ..authenticationv1::TokenRequest::default()
     };
     let made = accounts.create_token_request("linkspan", &PostParams::default(), &request).await;
-    made.unwrap().status.unwrap().token
+    made.unwrap().status.and_then(|status| status.token).expect("a token")
 }
 
 /// A kubeconfig with nothing but a token.

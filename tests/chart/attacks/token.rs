@@ -143,13 +143,9 @@ pub(super) async fn node_fence(control_plane: &ControlPlane) -> Row {
         let made = nodes.patch(&name, &none, &Patch::Merge(&body)).await;
         row.tried(attack, made, "Linkspan writes");
     }
-    let gone = nodes.patch(
-        "no-such-node",
-        &PatchParams::apply("x"),
-        &Patch::Apply(json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "no-such-node"}})),
-    );
-    row.tried("a node of its own", gone.await, "cannot create resource \"nodes\"");
+    let body = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "no-such-node"}});
+    let made = nodes.patch("no-such-node", &PatchParams::apply("x"), &Patch::Apply(body)).await;
+    row.tried("a node of its own", made, "cannot create resource \"nodes\"");
     for body in [
         json!({"metadata": {"labels": {"placement.ecs.linkspan.dev/y": "z"}}}),
         json!({"spec": {"unschedulable": true}}),
