@@ -23,7 +23,7 @@ pub use cluster::{Cluster, ClusterSpec};
 pub use rule::{Rule, RuleSpec};
 pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus, Told};
 pub use service_deployment::{
-    Cause, Features, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
+    Cause, Features, Placement, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
     ServiceDeploymentStatus, ServiceReference,
 };
 pub use status::{ConditionType, PlainStatus, Reason};
