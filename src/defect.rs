@@ -33,6 +33,8 @@ defects! {
     CapRoundsUp,
     /// A lower count goes out at once, whatever it does to healthy tasks.
     LowersAtOnce,
+    /// Each of several Deployments is held to floor and cap as if there were no others.
+    EachByItself,
     /// Bounds without room go out as they are, both 0.
     ClosedBoundsAsTheyAre,
     /// The workload gets the template of a record that is not stored yet.

@@ -23,8 +23,8 @@ pub use cluster::{Cluster, ClusterSpec};
 pub use rule::{Rule, RuleSpec};
 pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus, Told};
 pub use service_deployment::{
-    Cause, ContainerImage, Features, RolloutState, ServiceDeployment, ServiceDeploymentSpec,
-    ServiceDeploymentStatus, ServiceReference,
+    Cause, ContainerImage, Features, Placement, RolloutState, ServiceDeployment,
+    ServiceDeploymentSpec, ServiceDeploymentStatus, ServiceReference,
 };
 pub use status::{ConditionType, PlainStatus, Reason};
 pub use task::{Task, TaskSpec};

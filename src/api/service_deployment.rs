@@ -4,6 +4,8 @@
 //! what became of it stands in the status, written before any child changes. A record is made by
 //! Linkspan and makes nothing itself.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -68,6 +70,34 @@ pub struct ServiceDeploymentSpec {
     /// The pod template, applied as it stands here.
     #[schemars(schema_with = "schema::opaque")]
     pub template: Value,
+    /// The capacity providers of its strategy, in order, each with what its tasks have otherwise than
+    /// the template: one Deployment each. Without any, all tasks are in one Deployment, by the
+    /// template as it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placements: Vec<Placement>,
+    /// The deployment in which the template originated, where that was an earlier one: a change of
+    /// capacity providers alone moves tasks, and leaves as they are those that stay where they run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_from: Option<i64>,
+}
+
+impl ServiceDeploymentSpec {
+    /// The deployment in which its template originated: what pods say of themselves.
+    pub fn origin(&self) -> i64 {
+        self.template_from.unwrap_or(self.sequence)
+    }
+}
+
+/// The tasks of one capacity provider.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// The ECS name of the provider.
+    pub capacity_provider: String,
+    /// Members of the pod spec in place of the template's. What only other providers' tasks have here,
+    /// its tasks do not have at all.
+    #[schemars(schema_with = "schema::opaque")]
+    pub pod_spec: Value,
 }
 
 /// Names one Service object for good.
@@ -141,6 +171,9 @@ pub struct ServiceDeploymentStatus {
     /// Whether `forceNewDeployment` was false again since, so that true starts another deployment.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force_released: bool,
+    /// How many tasks each capacity provider should have, where there are several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub desired_counts: BTreeMap<String, i32>,
 }
 
 /// One entry of `containerImages`, as DescribeServiceRevisions has it.

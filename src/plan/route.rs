@@ -124,10 +124,9 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         // Of which node a task takes room, or for which provider's it waits. That a task has become
         // ready, or that it restarts, moves nothing here.
         (Kind::Pod, Index::Placed(placed)) if moved => of_task(world, placed),
-        // Who follows the family; and whose record it is, by its frozen spec.
-        (Kind::TaskDefinition, Index::Family(_)) | (Kind::ServiceDeployment, Index::Service(_)) => {
-            services(world, index)
-        }
+        // Who follows the family; and whose record or workload it is, by what nobody can change.
+        (Kind::TaskDefinition, Index::Family(_))
+        | (Kind::ServiceDeployment | Kind::Deployment, Index::Service(_)) => services(world, index),
         _ => Vec::new(),
     }
 }

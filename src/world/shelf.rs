@@ -306,7 +306,6 @@ macro_rules! shelved {
 shelved! {
     api::Task => Task, tasks;
     api::Rule => Rule, rules;
-    appsv1::Deployment => Deployment, deployments;
     appsv1::ReplicaSet => ReplicaSet, replica_sets;
     corev1::Service => Endpoints, endpoints;
     policyv1::PodDisruptionBudget => DisruptionBudget, disruption_budgets;
@@ -377,6 +376,14 @@ shelved!(corev1::Pod => Pod, pods, |pod: &corev1::Pod| {
     let service = uid.map(|uid| Index::service(namespace_of(pod), uid));
     let placed = Placed::of(pod).map(|placed| Index::Placed(Box::new(placed)));
     service.into_iter().chain(placed).collect()
+});
+shelved!(appsv1::Deployment => Deployment, deployments, |found: &appsv1::Deployment| {
+    // What it selects by nobody can change: it tells whose it is when labels were taken away.
+    let selected = found.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
+    let selected = selected.and_then(|labels| labels.get(label::SERVICE_UID)).map(String::as_str);
+    let uids = [found.metadata.service_uid(), selected];
+    let uids: BTreeSet<&str> = uids.into_iter().flatten().collect();
+    uids.into_iter().map(|uid| Index::service(namespace_of(found), uid)).collect()
 });
 shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api::TaskDefinition| {
     let family = reference::family_of(&object.spec.0, object.metadata.name.as_deref());

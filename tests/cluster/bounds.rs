@@ -12,6 +12,10 @@
 //! `replicas - maxUnavailable` is not below its floor and `replicas + maxSurge` not above its cap, or,
 //! where it leaves no room, once the Deployment has its count and the placeholder.
 //!
+//! Of a service over several capacity providers all of it is asked of the sum: the counts of its
+//! Deployments, less the `maxUnavailable` and with the `maxSurge` of those that have others than the
+//! placeholder. A task for which there is no node is not counted: nobody can start it.
+//!
 //! A task that fails by itself is nobody's violation. Tests of rollouts have a health check, so that a
 //! ready task is a healthy one.
 
@@ -45,12 +49,22 @@ fn asked(service: &Value) -> Ask {
     }
 }
 
-fn is_met(ask: Ask, deployment: &Value) -> bool {
-    let spec = &deployment["spec"];
-    let rolling = &spec["strategy"]["rollingUpdate"];
+fn is_met(ask: Ask, deployments: &BTreeMap<&str, &Value>, unplaced: i32) -> bool {
     let number = |value| integer(value).unwrap_or_default();
-    let (down, up) = (number(&rolling["maxUnavailable"]), number(&rolling["maxSurge"]));
-    ask.fits(number(&spec["replicas"]), down, up)
+    let of_one = |deployment: &Value| {
+        let spec = &deployment["spec"];
+        let rolling = &spec["strategy"]["rollingUpdate"];
+        let bounds = (number(&rolling["maxUnavailable"]), number(&rolling["maxSurge"]));
+        (number(&spec["replicas"]), bounds)
+    };
+    let all: Vec<_> = deployments.values().map(|deployment| of_one(deployment)).collect();
+    if let [(count, (down, up))] = all.as_slice() {
+        return ask.fits(*count, *down, *up);
+    }
+    let count: i32 = all.iter().map(|(count, _)| count).sum();
+    let open = || all.iter().map(|(_, bounds)| *bounds).filter(|bounds| *bounds != (0, 1));
+    let (down, up) = (open().map(|b| b.0).sum::<i32>(), open().map(|b| b.1).sum::<i32>());
+    count - down >= ask.floor() && count + up - unplaced <= ask.cap()
 }
 
 fn integer(value: &Value) -> Option<i32> {
@@ -198,6 +212,12 @@ async fn follow<K>(
     });
 }
 
+/// Whether a scheduler has found no node for a pod.
+fn is_unplaced(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|c| c["reason"] == "Unschedulable")
+}
+
 /// The tasks at one version.
 #[derive(Default)]
 struct Tasks<'a> {
@@ -212,7 +232,13 @@ impl Tasks<'_> {
         let goes_on = |pod: &&&Value| {
             !matches!(pod["status"]["phase"].as_str(), Some("Failed" | "Succeeded"))
         };
-        self.pods.values().filter(stays).filter(goes_on)
+        self.pods.values().filter(stays).filter(goes_on).filter(|pod| !is_unplaced(pod))
+    }
+
+    fn unplaced(&self) -> i32 {
+        let stays = |pod: &&&Value| pod["metadata"]["deletionTimestamp"].is_null();
+        let all = self.pods.values().filter(stays).filter(|pod| is_unplaced(pod));
+        i32::try_from(all.count()).unwrap()
     }
 
     fn total_with_late(&self) -> i32 {
@@ -245,7 +271,7 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
     let mut written = 0;
     let mut tasks = Tasks::default();
     let mut verdict = Verdict { steps: 0, least_healthy: i32::MAX, most: 0, most_with_late: 0 };
-    let mut deployment = Value::Null;
+    let mut deployments: BTreeMap<&str, &Value> = BTreeMap::new();
     for version in versions {
         match (version.kind.as_str(), &version.body) {
             ("Service", Some(body)) => {
@@ -258,7 +284,12 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
                 let size = body.as_ref().and_then(|body| integer(&body["spec"]["replicas"]));
                 tasks.sizes.insert(&version.name, size.unwrap_or_default());
             }
-            ("Deployment", body) => deployment = body.clone().unwrap_or_default(),
+            ("Deployment", Some(body)) => {
+                deployments.insert(&version.name, body);
+            }
+            ("Deployment", None) => {
+                deployments.remove(version.name.as_str());
+            }
             ("Pod", body) => {
                 let (healthy, total) = (tasks.healthy(), tasks.total());
                 let stopped = match body {
@@ -281,7 +312,7 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
                         version.number,
                         version.name,
                         tasks.healthy(),
-                        deployment["spec"]
+                        specs(&deployments)
                     ));
                 }
                 if tasks.total() > total && tasks.total() > cap {
@@ -290,13 +321,15 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
                         version.number,
                         version.name,
                         tasks.total(),
-                        deployment["spec"]
+                        specs(&deployments)
                     ));
                 }
             }
             _ => {}
         }
-        if let Some(newest) = (written..asks.len()).rev().find(|at| is_met(asks[*at], &deployment))
+        let unplaced = tasks.unplaced();
+        if let Some(newest) =
+            (written..asks.len()).rev().find(|at| is_met(asks[*at], &deployments, unplaced))
         {
             written = newest;
         }
@@ -306,6 +339,11 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
         }
     }
     Ok(verdict)
+}
+
+fn specs(deployments: &BTreeMap<&str, &Value>) -> String {
+    let specs: Vec<_> = deployments.values().map(|found| found["spec"].to_string()).collect();
+    specs.join(" ")
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ mod pods;
 mod quiet;
 mod references;
 mod rolling;
+mod strategies;
 mod support;
 mod versions;
 

@@ -12,6 +12,7 @@ const NOTICED: &[(Defect, &str, &str)] = &[
     (Defect::FloorRoundsDown, "simulation", SEEDS),
     (Defect::CapRoundsUp, "simulation", SEEDS),
     (Defect::LowersAtOnce, "simulation", SEEDS),
+    (Defect::EachByItself, "simulation", SEEDS_OF_SEVERAL),
     (Defect::ClosedBoundsAsTheyAre, "simulation", SEEDS),
     (Defect::ChildrenBeforeRecord, "simulation", SEEDS),
     (
@@ -40,6 +41,8 @@ const NOTICED: &[(Defect, &str, &str)] = &[
     (Defect::RendersAnew, "cluster", "versions::another_version_restarts_nothing"),
 ];
 
+const SEEDS_OF_SEVERAL: &str =
+    "seeds::random_runs_over_several_providers_keep_the_bounds_and_come_to_rest";
 const SEEDS: &str = "seeds::random_runs_keep_the_bounds_and_come_to_rest";
 
 /// Makes each mistake that a test of this program should notice, and sees that it does.

@@ -34,22 +34,39 @@
 //! a violation only if it breaks the floor by the statuses too; in a roll, only if none of them counts
 //! pods that must go. What else breaks it is counted, and shown.
 //!
+//! # Several capacity providers
+//! All of it is asked of the sum over all Deployments. The numbers of several fit an ask when the sum of
+//! the counts, less the `maxUnavailable` of those that replace tasks, is not below its floor, nor with
+//! their `maxSurge` above its cap. A task for which there is no node is in neither: it is not healthy,
+//! does not count for the cap, and the floor does not ask for it.
+//!
 //! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
 //! happens under numbers that a person wrote into the Deployment.
 
-use crate::cluster::{Cluster, ReplicaSet, count};
+use std::sync::Arc;
+
+use crate::cluster::{Cluster, Deployment, Pod, ReplicaSet, count};
 use crate::deployment::Sync;
 use crate::replica_set::magnitude;
 
 /// The lowest floor and the highest cap in force.
 pub(crate) fn in_force(cluster: &Cluster) -> (i32, i32) {
-    let from = cluster.deployment.as_ref().map_or(0, |deployment| deployment.acted);
-    since(cluster, from)
+    since(cluster, cluster.acted)
 }
 
 fn since(cluster: &Cluster, from: usize) -> (i32, i32) {
     let asks = &cluster.asks[from.min(cluster.asks.len() - 1)..];
-    let floor = asks.iter().map(|ask| ask.floor()).min().unwrap_or_default();
+    // A task for which there is no node cannot be asked for.
+    let of_one = |deployment: &Arc<Deployment>| {
+        let healthy: i32 =
+            cluster.sets_of(deployment.id).map(|set| cluster.healthy_of(set.id)).sum();
+        let unplaced = |pod: &&Pod| pod.provider == deployment.provider && pod.unplaced;
+        let unplaced = count(cluster.pods.iter().filter(unplaced));
+        unplaced.min((deployment.replicas - healthy).max(0))
+    };
+    let lacking: i32 = cluster.deployments.iter().map(of_one).sum();
+    let floors = asks.iter().map(|ask| ask.floor().min(ask.desired - lacking));
+    let floor = floors.min().unwrap_or_default();
     let cap = asks.iter().map(|ask| ask.cap()).max().unwrap_or_default();
     (floor, cap)
 }
@@ -91,10 +108,9 @@ pub(crate) fn judge_sync(
     losses: bool,
     margins: &mut Margins,
 ) -> Result<(), String> {
-    let Some(deployment) = &before.deployment else { return Ok(()) };
     let (floor, cap) = in_force(before);
     let (size_before, size_after) = (sizes(before), sizes(after));
-    if deployment.meddled {
+    if before.deployments.iter().any(|deployment| deployment.meddled) {
         return Ok(());
     }
     if size_after > size_before {
@@ -145,7 +161,7 @@ fn told(by: &Cluster, sized: &Cluster) -> i32 {
 /// were written.
 pub(crate) fn judge_stop(before: &Cluster, after: &Cluster, from: usize) -> Result<(), String> {
     let misled = before.sets.iter().any(|set| set.misled);
-    if misled || before.deployment.as_ref().is_none_or(|deployment| deployment.meddled) {
+    if misled || before.deployments.iter().all(|deployment| deployment.meddled) {
         return Ok(());
     }
     let (floor, _) = since(before, from);
@@ -158,8 +174,9 @@ pub(crate) fn judge_stop(before: &Cluster, after: &Cluster, from: usize) -> Resu
     Ok(())
 }
 
+/// The sum of the sizes, without the tasks for which there is no node.
 fn sizes(cluster: &Cluster) -> i32 {
-    cluster.sets.iter().map(|set| set.size).sum()
+    cluster.sets.iter().map(|set| set.size).sum::<i32>() - cluster.unplaced()
 }
 
 /// The tasks that are sure to stay healthy, of the pods in `pods` under the sizes in `sized`.

@@ -31,10 +31,15 @@ pub(crate) const SHOP: &str = "shop";
 pub(crate) const SERVICE: &str = "front";
 pub(crate) const SERVICE_UID: &str = "uid-front";
 
-/// The Deployment of the one service.
+/// The names of capacity providers by their number; the first stands for none.
+pub(crate) const PROVIDERS: [&str; 4] = ["", "one", "two", "three"];
+
+/// A Deployment of the one service.
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) id: u32,
+    /// The number of its capacity provider.
+    pub(crate) provider: usize,
     /// Metadata and spec, as written.
     pub(crate) body: Value,
     pub(crate) replicas: i32,
@@ -48,8 +53,6 @@ pub(crate) struct Deployment {
     pub(crate) observed: i64,
     pub(crate) status: Counts,
     pub(crate) version: u64,
-    /// The first of the service's asks that its numbers may come from.
-    pub(crate) acted: usize,
     /// Whether its numbers are those of a person.
     pub(crate) meddled: bool,
 }
@@ -63,11 +66,12 @@ pub(crate) struct Counts {
     pub(crate) available: i32,
 }
 
-/// One of the Deployment's ReplicaSets.
+/// One of a Deployment's ReplicaSets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplicaSet {
     pub(crate) id: u32,
     pub(crate) owner: u32,
+    pub(crate) provider: usize,
     pub(crate) template: u64,
     pub(crate) sequence: i64,
     pub(crate) size: i32,
@@ -92,7 +96,10 @@ pub(crate) struct ReplicaSet {
 pub(crate) struct Pod {
     pub(crate) id: u32,
     pub(crate) set: u32,
+    pub(crate) provider: usize,
     pub(crate) sequence: i64,
+    /// Whether a scheduler has found no node for it.
+    pub(crate) unplaced: bool,
     pub(crate) running: bool,
     pub(crate) ready_since: Option<i64>,
     pub(crate) terminating: bool,
@@ -134,11 +141,14 @@ pub(crate) struct Cluster {
     pub(crate) ids: u32,
     /// Everything but the workload.
     pub(crate) others: Arc<BTreeMap<ObjectKey, Arc<Value>>>,
-    pub(crate) deployment: Option<Arc<Deployment>>,
+    /// In the order of their providers.
+    pub(crate) deployments: Vec<Arc<Deployment>>,
     pub(crate) sets: Vec<ReplicaSet>,
     pub(crate) pods: Vec<Pod>,
     /// What was asked of the service, one after the other.
     pub(crate) asks: Arc<Vec<Ask>>,
+    /// The first of them that the Deployments' numbers may come from.
+    pub(crate) acted: usize,
     /// What changed since somebody took it from here.
     pub(crate) events: Vec<Event>,
     /// How often an object of a name was made.
@@ -154,6 +164,8 @@ pub(crate) struct Fates {
     pub(crate) turns: Arc<Vec<Fate>>,
     /// The only template whose pods are ever ready, if not all are.
     pub(crate) good: Option<u64>,
+    /// The providers that have no nodes.
+    pub(crate) no_nodes: Arc<Vec<usize>>,
 }
 
 impl Cluster {
@@ -195,6 +207,14 @@ impl Cluster {
                 }
                 Ok(self.apply(&object.key, &object.body))
             }
+            Write::Delete { key, uid } if key.kind == Kind::Deployment => {
+                let found = self.deployment(key).ok_or(Refused::NotFound)?;
+                if format!("uid-deployment-{}", found.id) != *uid {
+                    return Err(Refused::AnotherUid);
+                }
+                self.delete(key);
+                Ok(Seen::Gone)
+            }
             Write::Delete { key, uid } => {
                 let body = self.others.get(key).ok_or(Refused::NotFound)?;
                 if body["metadata"]["uid"] != json!(uid) {
@@ -221,9 +241,21 @@ impl Cluster {
 
     fn is_there(&self, key: &ObjectKey) -> bool {
         match key.kind {
-            Kind::Deployment => self.deployment.is_some(),
+            Kind::Deployment => self.deployment(key).is_some(),
             _ => self.others.contains_key(key),
         }
+    }
+
+    /// The Deployment of a name.
+    pub(crate) fn deployment(&self, key: &ObjectKey) -> Option<&Arc<Deployment>> {
+        self.deployments.iter().find(|found| crate::deployment::key(found) == *key)
+    }
+
+    /// Puts a Deployment where another version of it was.
+    pub(crate) fn place(&mut self, deployment: Arc<Deployment>) {
+        self.deployments.retain(|found| found.id != deployment.id);
+        self.deployments.push(deployment);
+        self.deployments.sort_by_key(|found| found.provider);
     }
 
     fn note_creation(&mut self, key: &ObjectKey) {
@@ -263,7 +295,7 @@ impl Cluster {
         intent: &Value,
         ask: Option<usize>,
     ) -> Result<Seen, Refused> {
-        let found = self.deployment.clone();
+        let found = self.deployment(key).cloned();
         let mut intent = intent.clone();
         let meta = intent.get_mut("metadata").and_then(Value::as_object_mut);
         // An intent that names a UID is for that object only.
@@ -286,20 +318,21 @@ impl Cluster {
         let small = |at: &str| i32::try_from(number(at)).unwrap();
         let mut hasher = DefaultHasher::new();
         spec["template"].to_string().hash(&mut hasher);
-        let sequence = spec["template"]["metadata"]["labels"][label::DEPLOYMENT].as_str();
+        let labels = &spec["template"]["metadata"]["labels"];
+        let provider = labels[label::CAPACITY_PROVIDER].as_str();
         let mut deployment = Deployment {
             replicas: small("/replicas"),
             max_unavailable: small("/strategy/rollingUpdate/maxUnavailable"),
             max_surge: small("/strategy/rollingUpdate/maxSurge"),
             min_ready: number("/minReadySeconds"),
             template: hasher.finish(),
-            sequence: sequence.unwrap_or("0").parse().unwrap(),
+            sequence: labels[label::DEPLOYMENT].as_str().unwrap_or("0").parse().unwrap(),
+            provider: PROVIDERS.iter().position(|name| Some(*name) == provider).unwrap_or_default(),
             id: 0,
             generation: 1,
             observed: 0,
             status: Counts::default(),
             version: self.next_version(),
-            acted: ask.unwrap_or_default(),
             meddled: ask.is_none(),
             body,
         };
@@ -308,40 +341,71 @@ impl Cluster {
             "the API refuses a maxUnavailable of 0 with a maxSurge of 0"
         );
         if let Some(found) = &found {
+            assert_eq!(found.body["spec"]["selector"], deployment.body["spec"]["selector"]);
             deployment.id = found.id;
             deployment.generation = found.generation + i64::from(!same_spec);
             deployment.observed = found.observed;
             deployment.status = found.status;
-            deployment.acted = found.acted;
-            // Another template over tasks that are there rolls, if only by a placeholder's bounds.
-            let rolls =
-                found.template != deployment.template && self.sets.iter().any(|set| set.size > 0);
-            let fits = |ask: &usize| {
-                let ask = self.asks[*ask];
-                let Deployment { replicas, max_unavailable, max_surge, .. } = deployment;
-                ask.fits(replicas, max_unavailable, max_surge) && (ask.has_room() || !rolls)
-            };
-            match ask.filter(fits) {
-                Some(ask) => deployment.acted = deployment.acted.max(ask),
-                // A person's count goes back as healthy tasks allow.
-                None => deployment.meddled |= found.meddled,
-            }
         } else {
             deployment.id = self.next_id();
             self.note_creation(key);
         }
-        let deployment = Arc::new(deployment);
-        self.deployment = Some(deployment.clone());
+        let is_first = self.deployments.is_empty();
+        // Another template over tasks that are there rolls, if only by a placeholder's bounds.
+        let rolls = found.as_ref().is_some_and(|found| {
+            found.template != deployment.template && self.sets.iter().any(|set| set.size > 0)
+        });
+        let meddled = deployment.meddled;
+        self.place(Arc::new(deployment));
+        match ask {
+            Some(ask) if is_first => self.acted = ask,
+            Some(ask) if self.fits(self.asks[ask], rolls) => self.acted = self.acted.max(ask),
+            // A person's count goes back as healthy tasks allow.
+            _ if !meddled && found.as_ref().is_some_and(|found| found.meddled) => {
+                let mut meddled = (**self.deployment(key).unwrap()).clone();
+                meddled.meddled = true;
+                self.place(Arc::new(meddled));
+            }
+            _ => {}
+        }
+        let deployment = self.deployment(key).unwrap().clone();
         self.tell(key.clone(), Seen::Deployment(deployment.clone()));
         Ok(Seen::Deployment(deployment))
+    }
+
+    /// Whether the numbers of all Deployments keep the bounds of an ask.
+    fn fits(&self, ask: Ask, rolls: bool) -> bool {
+        if let [only] = self.deployments.as_slice() {
+            let Deployment { replicas, max_unavailable, max_surge, .. } = **only;
+            return ask.fits(replicas, max_unavailable, max_surge) && (ask.has_room() || !rolls);
+        }
+        let (mut count, mut down, mut up) = (0, 0, 0);
+        for found in &self.deployments {
+            count += found.replicas;
+            let earlier = |set: &&ReplicaSet| set.size > 0 && set.template != found.template;
+            if self.sets_of(found.id).any(|set| earlier(&set)) {
+                // What is not healthy need not be stopped.
+                let healthy: i32 = self.sets_of(found.id).map(|set| self.healthy_of(set.id)).sum();
+                down += (found.max_unavailable - (found.replicas - healthy).max(0)).max(0);
+                up += found.max_surge;
+            }
+        }
+        if !ask.has_room() && self.unplaced() == 0 {
+            return count == ask.desired && down + up == 0;
+        }
+        count - down >= ask.floor() && count + up - self.unplaced() <= ask.cap()
     }
 
     /// Deletes an object, and with it what it owns.
     pub(crate) fn delete(&mut self, key: &ObjectKey) {
         self.next_version();
         if key.kind == Kind::Deployment {
-            self.deployment = None;
-            for set in std::mem::take(&mut self.sets) {
+            let Some(id) = self.deployment(key).map(|found| found.id) else { return };
+            self.deployments.retain(|found| found.id != id);
+            let (gone, kept) = self.sets.iter().partition(|set| set.owner == id);
+            self.sets = kept;
+            let gone: Vec<ReplicaSet> = gone;
+            for set in gone {
                 self.orphan(set.id);
                 self.tell(set.key(), Seen::Gone);
             }
@@ -378,6 +442,26 @@ impl Cluster {
 
     pub(crate) fn set(&self, id: u32) -> Option<&ReplicaSet> {
         self.sets.iter().find(|set| set.id == id)
+    }
+
+    /// The ReplicaSets of a Deployment.
+    pub(crate) fn sets_of(&self, owner: u32) -> impl Iterator<Item = &ReplicaSet> {
+        self.sets.iter().filter(move |set| set.owner == owner)
+    }
+
+    pub(crate) fn healthy_of(&self, set: u32) -> i32 {
+        count(self.active(set).filter(|pod| self.is_healthy(pod)))
+    }
+
+    /// The pods for which there is no node, of those that their ReplicaSets want.
+    pub(crate) fn unplaced(&self) -> i32 {
+        let of_set = |set: &ReplicaSet| {
+            let unplaced = count(self.active(set.id).filter(|pod| pod.unplaced));
+            // Those that must go may be these.
+            let surplus = (count(self.active(set.id)) - set.size).max(0);
+            (unplaced - surplus).clamp(0, set.size)
+        };
+        self.sets.iter().map(of_set).sum()
     }
 
     /// Pods that do not stop, of one ReplicaSet.

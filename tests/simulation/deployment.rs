@@ -27,12 +27,13 @@ pub(crate) enum Sync {
     Rolled,
 }
 
-/// One sync. Tells what it was about, if it changed anything.
-pub(crate) fn sync(cluster: &mut Cluster) -> Option<Sync> {
-    let deployment = cluster.deployment.clone()?;
+/// One sync of the Deployment with this identity. Tells what it was about, if it changed anything.
+pub(crate) fn sync(cluster: &mut Cluster, id: u32) -> Option<Sync> {
+    let deployment = cluster.deployments.iter().find(|found| found.id == id)?.clone();
     let before = cluster.version;
     cluster.sets.sort_by_key(age);
-    let mut new = cluster.sets.iter().position(|set| set.template == deployment.template);
+    let is_new = |set: &ReplicaSet| set.owner == id && set.template == deployment.template;
+    let mut new = cluster.sets.iter().position(is_new);
     if let Some(at) = new
         && cluster.sets[at].min_ready != deployment.min_ready
     {
@@ -41,7 +42,7 @@ pub(crate) fn sync(cluster: &mut Cluster) -> Option<Sync> {
         cluster.touch_set(at);
     }
     let scaling =
-        cluster.sets.iter().any(|s| s.size > 0 && s.desired_replicas != deployment.replicas);
+        cluster.sets_of(id).any(|s| s.size > 0 && s.desired_replicas != deployment.replicas);
     if scaling {
         scale(cluster, &deployment, new);
     } else {
@@ -69,8 +70,14 @@ fn max_unavailable(deployment: &Deployment) -> i32 {
     written.min(deployment.replicas)
 }
 
-fn sizes(cluster: &Cluster) -> i32 {
-    cluster.sets.iter().map(|set| set.size).sum()
+fn sizes(cluster: &Cluster, deployment: &Deployment) -> i32 {
+    cluster.sets_of(deployment.id).map(|set| set.size).sum()
+}
+
+/// The places of its ReplicaSets that are not empty.
+fn active(cluster: &Cluster, deployment: &Deployment) -> Vec<usize> {
+    let is_active = |set: &ReplicaSet| set.owner == deployment.id && set.size > 0;
+    (0..cluster.sets.len()).filter(|at| is_active(&cluster.sets[*at])).collect()
 }
 
 /// Writes a size with the annotations that go with it. Without force, only another size.
@@ -81,6 +88,7 @@ fn resize(
     size: i32,
     force: bool,
 ) -> bool {
+    let acted = cluster.acted;
     let set = &mut cluster.sets[at];
     let max = deployment.replicas + deployment.max_surge;
     let another = set.size != size;
@@ -91,7 +99,7 @@ fn resize(
     set.generation += i64::from(another);
     if another {
         set.misled = deployment.meddled;
-        set.judged = deployment.acted;
+        set.judged = acted;
     }
     set.size = size;
     set.desired_replicas = deployment.replicas;
@@ -101,10 +109,11 @@ fn resize(
 }
 
 fn make_new(cluster: &mut Cluster, deployment: &Deployment) -> usize {
-    let room = deployment.replicas + deployment.max_surge - sizes(cluster);
+    let room = deployment.replicas + deployment.max_surge - sizes(cluster, deployment);
     let set = ReplicaSet {
         id: cluster.next_id(),
         owner: deployment.id,
+        provider: deployment.provider,
         template: deployment.template,
         sequence: deployment.sequence,
         size: room.min(deployment.replicas).max(0),
@@ -117,7 +126,7 @@ fn make_new(cluster: &mut Cluster, deployment: &Deployment) -> usize {
         status: Counts::default(),
         version: 0,
         lost: 0,
-        judged: deployment.acted,
+        judged: cluster.acted,
         misled: false,
     };
     cluster.sets.push(set);
@@ -127,8 +136,7 @@ fn make_new(cluster: &mut Cluster, deployment: &Deployment) -> usize {
 }
 
 fn scale(cluster: &mut Cluster, deployment: &Deployment, new: Option<usize>) {
-    let active: Vec<usize> =
-        (0..cluster.sets.len()).filter(|at| cluster.sets[*at].size > 0).collect();
+    let active = active(cluster, deployment);
     if let [only] = active.as_slice() {
         resize(cluster, deployment, *only, deployment.replicas, false);
         return;
@@ -152,7 +160,7 @@ fn scale(cluster: &mut Cluster, deployment: &Deployment, new: Option<usize>) {
 fn share(cluster: &mut Cluster, deployment: &Deployment, mut active: Vec<usize>) {
     let max = deployment.replicas + deployment.max_surge;
     let allowed = if deployment.replicas > 0 { max } else { 0 };
-    let to_add = allowed - sizes(cluster);
+    let to_add = allowed - sizes(cluster, deployment);
     let sets = &cluster.sets;
     active.sort_by(|a, b| {
         let (a, b) = (&sets[*a], &sets[*b]);
@@ -199,17 +207,17 @@ fn grow_new(cluster: &mut Cluster, deployment: &Deployment, new: usize) -> bool 
     if size >= deployment.replicas {
         return resize(cluster, deployment, new, deployment.replicas, false);
     }
-    let room = (deployment.replicas + deployment.max_surge - sizes(cluster)).max(0);
+    let room = (deployment.replicas + deployment.max_surge - sizes(cluster, deployment)).max(0);
     let grown = size + room.min(deployment.replicas - size);
     resize(cluster, deployment, new, grown, false)
 }
 
 fn shrink_old(cluster: &mut Cluster, deployment: &Deployment, new: usize) -> bool {
-    let old: Vec<usize> =
-        (0..cluster.sets.len()).filter(|at| *at != new && cluster.sets[*at].size > 0).collect();
+    let mut old = active(cluster, deployment);
+    old.retain(|at| *at != new);
     let least = deployment.replicas - max_unavailable(deployment);
     let unavailable_new = cluster.sets[new].size - cluster.sets[new].status.available;
-    let most = sizes(cluster) - least - unavailable_new;
+    let most = sizes(cluster, deployment) - least - unavailable_new;
     if old.is_empty() || most <= 0 {
         return false;
     }
@@ -232,7 +240,7 @@ fn shrink_old(cluster: &mut Cluster, deployment: &Deployment, new: usize) -> boo
         stopped += part;
     }
     // Then healthy ones, as far as others are available.
-    let available: i32 = cluster.sets.iter().map(|set| set.status.available).sum();
+    let available: i32 = cluster.sets_of(deployment.id).map(|set| set.status.available).sum();
     let spare = available - least;
     let mut healthy_stopped = 0;
     for at in &old {
@@ -256,7 +264,8 @@ fn is_complete(deployment: &Deployment) -> bool {
 /// `revisionHistoryLimit` 0: old ReplicaSets go once they are empty.
 fn clean_up(cluster: &mut Cluster, deployment: &Deployment) {
     let (gone, kept): (Vec<ReplicaSet>, Vec<ReplicaSet>) = cluster.sets.iter().partition(|set| {
-        set.template != deployment.template
+        set.owner == deployment.id
+            && set.template != deployment.template
             && set.size == 0
             && set.status.total == 0
             && set.generation <= set.observed
@@ -270,7 +279,7 @@ fn clean_up(cluster: &mut Cluster, deployment: &Deployment) {
 
 fn report(cluster: &mut Cluster, deployment: &Deployment) {
     let mut status = Counts::default();
-    for set in &cluster.sets {
+    for set in cluster.sets_of(deployment.id) {
         status.total += set.status.total;
         status.ready += set.status.ready;
         status.available += set.status.available;
@@ -286,7 +295,7 @@ fn report(cluster: &mut Cluster, deployment: &Deployment) {
     reported.observed = reported.generation;
     reported.version = cluster.next_version();
     let reported = Arc::new(reported);
-    cluster.deployment = Some(reported.clone());
+    cluster.place(reported.clone());
     cluster.tell(key(&reported), Seen::Deployment(reported));
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of a pod? Running, then ready; some take longer, some never are, some lose it again.
+//! What becomes of a pod? Without a node nothing; else running, then ready; some take longer, some never are, some lose it again.
 
 use crate::cluster::{Cluster, Seen};
 
@@ -27,8 +27,10 @@ pub(crate) fn step(cluster: &mut Cluster, id: u32) -> bool {
         cluster.tell(pod.key(), Seen::Gone);
         return true;
     }
+    let no_node = cluster.fates.no_nodes.contains(&pod.provider);
     match (pod.running, pod.ready_since, pod.fate) {
-        (false, _, _) => pod.running = true,
+        (false, _, _) if no_node && pod.unplaced => return false,
+        (false, _, _) => (pod.unplaced, pod.running) = (no_node, !no_node),
         (true, None, Fate::Slow(left)) if left > 0 => {
             pod.fate = Fate::Slow(left - 1);
             return true;

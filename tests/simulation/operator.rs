@@ -54,7 +54,7 @@ impl Operator {
         for (key, body) in cluster.others.iter() {
             operator.see(key, &Seen::Other(body.clone()));
         }
-        if let Some(deployment) = &cluster.deployment {
+        for deployment in &cluster.deployments {
             let key = crate::deployment::key(deployment);
             operator.see(&key, &Seen::Deployment(deployment.clone()));
         }

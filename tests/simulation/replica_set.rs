@@ -4,7 +4,7 @@
 //! Of surplus pods go first: those that do not run, then those that are not ready, then those ready
 //! for the shorter time on a logarithmic scale; among equals, chance decides (the UID).
 
-use crate::cluster::{Cluster, Counts, Pod, count};
+use crate::cluster::{Cluster, Counts, Pod, ReplicaSet, count};
 use crate::kubelet::Fate;
 
 /// One sync of the ReplicaSet with this identity. Tells whether it changed anything.
@@ -20,7 +20,7 @@ pub(crate) fn sync(cluster: &mut Cluster, id: u32) -> bool {
         updated: 0,
     };
     for _ in status.total..set.size {
-        make(cluster, set.id, set.sequence, set.template);
+        make(cluster, &set);
     }
     let mut surplus = active;
     surplus.sort_by_key(|pod| rank(pod, cluster.now));
@@ -41,10 +41,10 @@ pub(crate) fn sync(cluster: &mut Cluster, id: u32) -> bool {
     cluster.version != before
 }
 
-fn make(cluster: &mut Cluster, set: u32, sequence: i64, template: u64) {
+fn make(cluster: &mut Cluster, set: &ReplicaSet) {
     let id = cluster.next_id();
     let fates = &cluster.fates;
-    let fate = if fates.good.is_some_and(|good| good != template) {
+    let fate = if fates.good.is_some_and(|good| good != set.template) {
         Fate::NeverReady
     } else if fates.turns.is_empty() {
         Fate::Good
@@ -53,8 +53,10 @@ fn make(cluster: &mut Cluster, set: u32, sequence: i64, template: u64) {
     };
     cluster.pods.push(Pod {
         id,
-        set,
-        sequence,
+        set: set.id,
+        provider: set.provider,
+        sequence: set.sequence,
+        unplaced: false,
         running: false,
         ready_since: None,
         terminating: false,

@@ -7,11 +7,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::ask::Ask;
 use crate::bounds::in_force;
 use crate::chance::Chance;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Deployment, PROVIDERS};
 use crate::operator::Fault;
 use crate::stage::{Action, Deed, Stage, revisions};
 
@@ -82,7 +83,7 @@ fn story(first: Ask, changes: &[Change], failing: &[usize]) -> String {
 
 /// From now on, pods of any other template than the present one are never ready.
 fn fail_from_now(stage: &mut Stage) {
-    let present = stage.cluster.deployment.as_ref().map(|found| found.template);
+    let present = stage.cluster.deployments.first().map(|found| found.template);
     stage.cluster.fates.good = present;
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn who(stage: &Stage, action: &Action) -> String {
         Action::Deliver(kind) => format!("the operator sees a change of a {kind:?}"),
         Action::Plan => "the operator plans".to_owned(),
         Action::Write(_) => format!("the operator {}", stage.next_write()),
-        Action::Deployment => "the Deployment controller acts".to_owned(),
+        Action::Deployment(_) => "the Deployment controller acts".to_owned(),
         Action::ReplicaSet(id) => {
             let sequence = stage.cluster.set(*id).map_or(0, |set| set.sequence);
             format!("the ReplicaSet of record {sequence} acts")
@@ -144,16 +145,24 @@ pub(crate) fn line(cluster: &Cluster, who: &str, text: &mut String) {
 
 /// The workload in one line.
 pub(crate) fn workload(cluster: &Cluster) -> String {
-    let Some(deployment) = &cluster.deployment else { return "no Deployment".to_owned() };
-    let mut text = format!(
-        "#{} {} -{}/+{}",
-        deployment.sequence, deployment.replicas, deployment.max_unavailable, deployment.max_surge
-    );
-    for set in &cluster.sets {
-        let ready = cluster.active(set.id).filter(|pod| pod.ready_since.is_some()).count();
-        let _ = write!(text, " | #{}: {}, {ready} ready", set.sequence, set.size);
-    }
-    text
+    let of_one = |deployment: &Arc<Deployment>| {
+        let provider = PROVIDERS[deployment.provider];
+        let space = if provider.is_empty() { "" } else { " " };
+        let mut text = format!(
+            "{provider}{space}#{} {} -{}/+{}",
+            deployment.sequence,
+            deployment.replicas,
+            deployment.max_unavailable,
+            deployment.max_surge
+        );
+        for set in cluster.sets_of(deployment.id) {
+            let ready = cluster.active(set.id).filter(|pod| pod.ready_since.is_some()).count();
+            let _ = write!(text, " | #{}: {}, {ready} ready", set.sequence, set.size);
+        }
+        text
+    };
+    let all: Vec<String> = cluster.deployments.iter().map(of_one).collect();
+    if all.is_empty() { "no Deployment".to_owned() } else { all.join(" || ") }
 }
 
 fn check(case: &str, told: &str) {
@@ -213,9 +222,9 @@ fn a_write_that_comes_too_late_makes_nothing() {
         stage.act(&Action::Write(Fault::None)).unwrap();
     }
     stage.act(&Action::User(Deed::DeleteChild(0))).unwrap();
-    assert!(stage.cluster.deployment.is_none());
+    assert!(stage.cluster.deployments.is_empty());
     stage.act(&Action::Write(Fault::None)).unwrap();
-    assert!(stage.cluster.deployment.is_none(), "made by a write that was meant for another");
+    assert!(stage.cluster.deployments.is_empty(), "made by a write that was meant for another");
     stage.rest(|_, _| {}).unwrap();
     assert_eq!(stage.cluster.healthy(), 2);
 }

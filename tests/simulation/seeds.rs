@@ -20,7 +20,7 @@ use crate::chance::Chance;
 use crate::kubelet::Fate;
 use crate::operator::Fault;
 use crate::rollouts::{line, who, workload};
-use crate::stage::{Action, Deed, REVISIONS, Stage, revisions};
+use crate::stage::{Action, Deed, REVISIONS, STRATEGIES, Stage, revisions};
 
 const RUNS: u64 = 2_000;
 
@@ -28,6 +28,9 @@ const RUNS: u64 = 2_000;
 const FOUND: &[u64] = &[
     1962, 2087, 2805, 4067, 4075, 5408, 6318, 6406, 8309, 8793, 10521, 10910, 15057, 15646, 17366,
 ];
+
+/// Runs over several providers that once found something.
+const FOUND_OF_SEVERAL: &[u64] = &[];
 
 /// What a run went through.
 struct Run {
@@ -99,13 +102,33 @@ fn script(chance: &mut Chance, first: Ask, losses: bool) -> Script {
     Script { deeds, faults: chance.percent(50), meddling }
 }
 
-fn run(seed: u64, revisions: &[(ObjectKey, Value)], tell: bool) -> Result<Run, String> {
+/// Has a script's service begin on some providers, and moves it to others.
+fn move_about(chance: &mut Chance, script: &mut Script) -> usize {
+    let others: Vec<usize> = (0..STRATEGIES.len()).collect();
+    for (_, deed) in &mut script.deeds {
+        if chance.percent(30) {
+            *deed = Deed::Move(chance.one(&others));
+        }
+    }
+    1 + chance.below(STRATEGIES.len() - 1)
+}
+
+fn run(
+    seed: u64,
+    revisions: &[(ObjectKey, Value)],
+    several: bool,
+    tell: bool,
+) -> Result<Run, String> {
     let mut chance = Chance::of(seed);
     let first = ask(&mut chance);
     let losses = chance.percent(40);
     let family = chance.one(&["web", "web", "bare"]);
-    let script = script(&mut chance, first, losses);
-    let mut stage = Stage::new(revisions, family, first, losses);
+    let mut script = script(&mut chance, first, losses);
+    let strategy = if several { move_about(&mut chance, &mut script) } else { 0 };
+    let mut stage = Stage::over(revisions, family, first, losses, strategy);
+    if several && chance.percent(20) {
+        stage.cluster.fates.no_nodes = Arc::new(vec![1 + chance.below(3)]);
+    }
     stage.cluster.fates.turns = Arc::new(fates(&mut chance, losses));
     let mut text = format!("{first:?} {family} losses {losses} faults {}\n", script.faults);
     let mut steps = 0;
@@ -143,6 +166,15 @@ fn run(seed: u64, revisions: &[(ObjectKey, Value)], tell: bool) -> Result<Run, S
     });
     let rested = rested.map_err(|why| format!("{why}\n{text}{told}"));
     steps += rested?;
+    if !stage.cluster.fates.no_nodes.is_empty() {
+        stage.cluster.fates.no_nodes = Arc::default();
+        let rested = stage.rest(|stage, action| {
+            if tell {
+                line(&stage.cluster, &format!("{action:?}"), &mut told);
+            }
+        });
+        steps += rested.map_err(|why| format!("{why}\n{text}{told}"))?;
+    }
     ended_well(&stage, &script)
         .map_err(|why| format!("{why}\n{text}{told}{}", workload(&stage.cluster)))?;
     Ok(Run { steps, margins: stage.margins })
@@ -155,9 +187,9 @@ fn next(stage: &Stage, chance: &mut Chance, faults: bool) -> Action {
         1 => Action::Wait(1),
         2 => match stage.next_second() {
             Some(second) => Action::Wait(second - stage.cluster.now),
-            None => Action::Deployment,
+            None => some_deployment(stage, chance),
         },
-        3..=9 => Action::Deployment,
+        3..=9 => some_deployment(stage, chance),
         10..=16 if stage.operator.pending().is_none() => Action::Plan,
         10..=16 if faults && chance.percent(25) => {
             Action::Write(chance.one(&[Fault::Dropped, Fault::AnswerLost, Fault::Repeated]))
@@ -170,6 +202,15 @@ fn next(stage: &Stage, chance: &mut Chance, faults: bool) -> Action {
     }
 }
 
+fn some_deployment(stage: &Stage, chance: &mut Chance) -> Action {
+    let ids: Vec<u32> = stage.cluster.deployments.iter().map(|found| found.id).collect();
+    match ids.as_slice() {
+        [] => Action::Deployment(0),
+        [only] => Action::Deployment(*only),
+        several => Action::Deployment(chance.one(several)),
+    }
+}
+
 /// Whether the run ended where the last ask wanted it, and made nothing twice.
 fn ended_well(stage: &Stage, script: &Script) -> Result<(), String> {
     let cluster = &stage.cluster;
@@ -178,24 +219,35 @@ fn ended_well(stage: &Stage, script: &Script) -> Result<(), String> {
     if cluster.healthy() != ask.desired || cluster.total() != ask.desired {
         return Err(format!("rests at {} of {}", cluster.healthy(), ask.desired));
     }
-    let deployment = cluster.deployment.as_ref().ok_or("rests without a Deployment")?;
-    if ask.has_room() && Some(deployment.sequence) != newest {
-        return Err(format!("rests at record {}, not {newest:?}", deployment.sequence));
+    let recorded = stage.records().find(|record| record["spec"]["sequence"].as_i64() == newest);
+    let spec = recorded.map_or(&Value::Null, |record| &record["spec"]);
+    let template = spec["templateFrom"].as_i64().or(newest);
+    let placements = spec["placements"].as_array().map_or(1, |all| all.len().max(1));
+    if cluster.deployments.len() != placements && ask.has_room() {
+        return Err(format!("rests on {} Deployments", cluster.deployments.len()));
+    }
+    for deployment in &cluster.deployments {
+        if ask.has_room() && Some(deployment.sequence) != template {
+            return Err(format!("rests at record {}, not {template:?}", deployment.sequence));
+        }
+        let labels = &deployment.body["spec"]["template"]["metadata"]["labels"];
+        if labels[label::DEPLOYMENT] != json!(deployment.sequence.to_string()) {
+            return Err("the template is of no record".to_owned());
+        }
     }
     let asked = &cluster.others[&crate::operator::service()]["spec"]["taskDefinition"];
-    let recorded = stage.records().find(|record| record["spec"]["sequence"].as_i64() == newest);
     if recorded.map(|record| &record["spec"]["taskDefinition"]) != Some(asked) {
         return Err(format!("the newest record is not of {asked}"));
     }
     if !script.meddling {
-        let twice: BTreeMap<_, _> = cluster.creations.iter().filter(|(_, n)| **n > 1).collect();
+        // A provider's Deployment goes with the provider, and may come back with it.
+        let moves = script.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Move(_)));
+        let is_one = |key: &ObjectKey| !moves || key.kind != Kind::Deployment;
+        let twice = cluster.creations.iter().filter(|(key, n)| **n > 1 && is_one(key));
+        let twice: BTreeMap<_, _> = twice.collect();
         if !twice.is_empty() {
             return Err(format!("made more than once: {twice:?}"));
         }
-    }
-    let labels = &deployment.body["spec"]["template"]["metadata"]["labels"];
-    if labels[label::DEPLOYMENT] != json!(deployment.sequence.to_string()) {
-        return Err("the template is of no record".to_owned());
     }
     let foreign = cluster.others.keys().find(|key| key.kind == Kind::Deployment);
     foreign.map_or(Ok(()), |key| Err(format!("{key} is kept twice")))
@@ -203,10 +255,19 @@ fn ended_well(stage: &Stage, script: &Script) -> Result<(), String> {
 
 #[test]
 fn random_runs_keep_the_bounds_and_come_to_rest() {
+    try_out(false, FOUND);
+}
+
+#[test]
+fn random_runs_over_several_providers_keep_the_bounds_and_come_to_rest() {
+    try_out(true, FOUND_OF_SEVERAL);
+}
+
+fn try_out(several: bool, found: &[u64]) {
     let number = |name| std::env::var_os(name).and_then(|text| text.to_str()?.parse::<u64>().ok());
     let revisions = revisions();
     if let Some(seed) = number("SEED") {
-        if let Err(story) = run(seed, &revisions, true) {
+        if let Err(story) = run(seed, &revisions, several, true) {
             panic!("{story}");
         }
         return;
@@ -218,8 +279,8 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
         move || -> (usize, Margins, BTreeMap<u64, String>) {
             let (mut steps, mut margins) = (0, Margins::default());
             let mut failed = BTreeMap::new();
-            for seed in (0..runs).chain(FOUND.iter().copied()).skip(from).step_by(2) {
-                match run(seed, revisions, false) {
+            for seed in (0..runs).chain(found.iter().copied()).skip(from).step_by(2) {
+                match run(seed, revisions, several, false) {
                     Ok(run) => {
                         steps += run.steps;
                         margins = margins.with(&run.margins);
@@ -242,7 +303,7 @@ fn random_runs_keep_the_bounds_and_come_to_rest() {
     tell!(
         "{} runs, {steps} steps in {:.1} s; least healthy above the floor {}, least room below \
          the cap {}; above the cap by lag of ReplicaSets {}; misled by late statuses {}",
-        runs + FOUND.len() as u64,
+        runs + found.len() as u64,
         started.elapsed().as_secs_f32(),
         margins.healthy,
         margins.total,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::ask::Ask;
 use crate::bounds::{Margins, in_force, judge_sync};
-use crate::cluster::{Cluster, SERVICE_UID, SHOP, blank, instant};
+use crate::cluster::{Cluster, Deployment, SERVICE_UID, SHOP, blank, instant};
 use crate::operator::{Fault, Operator, service};
 use crate::{deployment, kubelet, replica_set};
 
@@ -22,7 +22,7 @@ pub(crate) enum Action {
     Deliver(Kind),
     Plan,
     Write(Fault),
-    Deployment,
+    Deployment(u32),
     ReplicaSet(u32),
     Kubelet(u32),
     Restart,
@@ -35,6 +35,8 @@ pub(crate) enum Action {
 pub(crate) enum Deed {
     /// Changes the service.
     Ask { ask: Ask, revision: usize },
+    /// Has the tasks on these providers, by their number in [`STRATEGIES`].
+    Move(usize),
     /// Deletes a child of the service: the one of this number.
     DeleteChild(usize),
     /// Scales the Deployment by hand.
@@ -55,7 +57,22 @@ pub(crate) struct Stage {
     /// Whether a person has deleted a record.
     records_deleted: bool,
     family: &'static str,
+    /// What is asked of the service now, beside the [`Ask`].
+    revision: usize,
+    strategy: usize,
 }
+
+/// Strategies, as providers with base and weight; by the first, tasks run anywhere.
+pub(crate) const STRATEGIES: &[&[(&str, u32, u32)]] = &[
+    &[],
+    &[("one", 0, 1)],
+    &[("two", 0, 1)],
+    &[("one", 0, 1), ("two", 0, 1)],
+    &[("one", 1, 1), ("two", 0, 3)],
+    &[("one", 0, 3), ("two", 0, 1)],
+    &[("two", 0, 1), ("three", 0, 1)],
+    &[("one", 0, 1), ("two", 0, 1), ("three", 0, 1)],
+];
 
 /// The task definitions and revisions that every run starts with: of `web`, whose tasks have a health check, and of
 /// `bare`, whose tasks count as healthy after 40 seconds.
@@ -90,24 +107,33 @@ pub(crate) fn revisions() -> Vec<(ObjectKey, Value)> {
 }
 
 /// A service's spec.
-pub(crate) fn spec(family: &str, ask: Ask, revision: usize) -> Value {
+pub(crate) fn spec(family: &str, ask: Ask, revision: usize, strategy: usize) -> Value {
+    let items = STRATEGIES[strategy].iter().map(|(provider, base, weight)| {
+        json!({"capacityProvider": provider, "base": base, "weight": weight})
+    });
     json!({
         "serviceName": "frontend", "taskDefinition": format!("{family}:{revision}"),
         "desiredCount": ask.desired,
+        "capacityProviderStrategy": items.collect::<Vec<_>>(),
         "deploymentConfiguration":
             {"minimumHealthyPercent": ask.minimum_healthy, "maximumPercent": ask.maximum},
     })
 }
 
 /// A cluster in which a service was just applied, at revision 1.
-pub(crate) fn cluster(revisions: &[(ObjectKey, Value)], family: &str, ask: Ask) -> Cluster {
+pub(crate) fn cluster(
+    revisions: &[(ObjectKey, Value)],
+    family: &str,
+    ask: Ask,
+    strategy: usize,
+) -> Cluster {
     let mut cluster = Cluster { asks: Arc::new(vec![ask]), ..Cluster::default() };
     for (key, body) in revisions {
         cluster.put(key, body.clone());
     }
     let mut body = Value::Object(blank(&service()));
     body["metadata"]["uid"] = json!(SERVICE_UID);
-    body["spec"] = spec(family, ask, 1);
+    body["spec"] = spec(family, ask, 1, strategy);
     cluster.apply(&service(), &body);
     cluster
 }
@@ -119,7 +145,18 @@ impl Stage {
         ask: Ask,
         losses: bool,
     ) -> Self {
-        let mut cluster = cluster(revisions, family, ask);
+        Self::over(revisions, family, ask, losses, 0)
+    }
+
+    /// A service with a strategy, by its number.
+    pub(crate) fn over(
+        revisions: &[(ObjectKey, Value)],
+        family: &'static str,
+        ask: Ask,
+        losses: bool,
+        strategy: usize,
+    ) -> Self {
+        let mut cluster = cluster(revisions, family, ask, strategy);
         cluster.events.clear();
         let operator = Operator::start(&cluster);
         Self {
@@ -129,6 +166,8 @@ impl Stage {
             losses,
             records_deleted: false,
             family,
+            revision: 1,
+            strategy,
         }
     }
 
@@ -142,9 +181,9 @@ impl Stage {
                 self.operator.write(&mut self.cluster, *fault);
                 any
             }
-            Action::Deployment => {
+            Action::Deployment(id) => {
                 let before = self.cluster.clone();
-                let sync = deployment::sync(&mut self.cluster);
+                let sync = deployment::sync(&mut self.cluster, *id);
                 if let Some(sync) = sync {
                     let after = &mut self.cluster;
                     judge_sync(&before, after, sync, self.losses, &mut self.margins)?;
@@ -183,13 +222,11 @@ impl Stage {
 
     /// Whether the workload's template is that of a stored record; a person may have deleted it.
     fn comes_from_a_record(&self) -> Result<(), String> {
-        let Some(deployment) = &self.cluster.deployment else { return Ok(()) };
         let newest = self.records().filter_map(|record| record["spec"]["sequence"].as_i64()).max();
-        if newest.is_some_and(|newest| deployment.sequence > newest) && !self.records_deleted {
-            return Err(format!(
-                "a template of record {} before it is stored",
-                deployment.sequence
-            ));
+        for Deployment { sequence, .. } in self.cluster.deployments.iter().map(Arc::as_ref) {
+            if newest.is_some_and(|newest| *sequence > newest) && !self.records_deleted {
+                return Err(format!("a template of record {sequence} before it is stored"));
+            }
         }
         Ok(())
     }
@@ -198,24 +235,23 @@ impl Stage {
         let cluster = &mut self.cluster;
         match deed {
             Deed::Ask { ask, revision } => {
-                let intent = json!({"spec": spec(self.family, *ask, *revision)});
-                let before = cluster.version;
-                cluster.apply(&service(), &intent);
-                if cluster.version == before {
-                    return false;
-                }
-                Arc::make_mut(&mut cluster.asks).push(*ask);
+                self.revision = *revision;
+                return self.ask(*ask);
+            }
+            Deed::Move(strategy) => {
+                self.strategy = *strategy;
+                let ask = *self.cluster.asks.last().unwrap();
+                return self.ask(ask);
             }
             Deed::DeleteChild(number) => {
-                let deployment = cluster.deployment.as_ref().map(|found| deployment::key(found));
+                let deployments = cluster.deployments.iter().map(|found| deployment::key(found));
                 let others = cluster.others.keys().filter(|key| {
                     matches!(
                         key.kind,
                         Kind::Endpoints | Kind::DisruptionBudget | Kind::ServiceDeployment
                     )
                 });
-                let children: Vec<ObjectKey> =
-                    deployment.into_iter().chain(others.cloned()).collect();
+                let children: Vec<ObjectKey> = deployments.chain(others.cloned()).collect();
                 if children.is_empty() {
                     return false;
                 }
@@ -244,15 +280,31 @@ impl Stage {
         true
     }
 
+    fn ask(&mut self, ask: Ask) -> bool {
+        let cluster = &mut self.cluster;
+        let intent = json!({"spec": spec(self.family, ask, self.revision, self.strategy)});
+        let before = cluster.version;
+        cluster.apply(&service(), &intent);
+        if cluster.version == before {
+            return false;
+        }
+        Arc::make_mut(&mut cluster.asks).push(ask);
+        true
+    }
+
     fn edit(&mut self, change: &Value) -> bool {
-        let Some(found) = &self.cluster.deployment else { return false };
+        let Some(found) = self.cluster.deployments.first() else { return false };
         let key = deployment::key(found);
         self.cluster.apply_deployment(&key, change, None).is_ok()
     }
 
     /// Everything that could act now.
     pub(crate) fn actors(&self) -> Vec<Action> {
-        let mut all = vec![Action::Deployment];
+        let mut all: Vec<Action> =
+            self.cluster.deployments.iter().map(|found| Action::Deployment(found.id)).collect();
+        if all.is_empty() {
+            all.push(Action::Deployment(0));
+        }
         all.extend(self.cluster.sets.iter().map(|set| Action::ReplicaSet(set.id)));
         all.extend(self.cluster.pods.iter().map(|pod| Action::Kubelet(pod.id)));
         all.extend(self.operator.behind().into_iter().map(Action::Deliver));

@@ -4,7 +4,9 @@ use linkspan::names::label;
 use linkspan::world::{Kind, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::cluster::{Deployment, Pod, ReplicaSet, SERVICE_UID, SHOP, Seen, blank, time};
+use crate::cluster::{
+    Deployment, PROVIDERS, Pod, ReplicaSet, SERVICE_UID, SHOP, Seen, blank, time,
+};
 
 impl Pod {
     pub(crate) fn key(&self) -> ObjectKey {
@@ -76,8 +78,10 @@ fn of_pod(pod: &Pod, key: &ObjectKey) -> Value {
     let mut body = Value::Object(blank(key));
     body["metadata"]["uid"] = json!(format!("uid-pod-{}", pod.id));
     body["metadata"]["resourceVersion"] = json!(pod.version.to_string());
-    body["metadata"]["labels"] =
-        json!({label::SERVICE_UID: SERVICE_UID, label::DEPLOYMENT: pod.sequence.to_string()});
+    body["metadata"]["labels"] = json!({
+        label::SERVICE_UID: SERVICE_UID, label::DEPLOYMENT: pod.sequence.to_string(),
+        label::CAPACITY_PROVIDER: PROVIDERS[pod.provider],
+    });
     if pod.terminating {
         body["metadata"]["deletionTimestamp"] = json!(time(0));
     }
@@ -86,5 +90,10 @@ fn of_pod(pod: &Pod, key: &ObjectKey) -> Value {
         "phase": if pod.running { "Running" } else { "Pending" },
         "conditions": [{"type": "Ready", "status": ready}],
     });
+    if pod.unplaced {
+        body["status"]["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+        }]);
+    }
     body
 }

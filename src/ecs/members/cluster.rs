@@ -135,13 +135,13 @@ pub(super) const CLUSTER: &[Member] = &[
     row(
         "defaultCapacityProviderStrategy[].weight",
         Integer,
-        super::service::SHARE,
+        Honoured,
         "Share of the tasks left after every base, 0 to 1000 (default 0).",
     ),
     row(
         "defaultCapacityProviderStrategy[].base",
         Integer,
-        super::service::SHARE,
+        Honoured,
         "Tasks placed on this provider before weights count, 0 to 100000 (default 0).",
     ),
     row(

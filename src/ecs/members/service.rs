@@ -12,11 +12,6 @@ const LAUNCH_TYPE: Verdict = Approximated(
     "FARGATE means the nodes of CapacityProvider FARGATE, or any where there is none; the others mean any node",
 );
 
-/// Shares of several capacity providers.
-pub(super) const SHARE: Verdict = Approximated(
-    "of several providers, tasks run on the nodes of any; how many on each is not kept yet",
-);
-
 /// Placement expressions.
 pub(super) const EXPRESSION: Verdict = Approximated(
     "what a scheduler can be asked for is exact; patterns, comparisons of versions and times, and runningTasksCount are refused",
@@ -195,14 +190,14 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "capacityProviderStrategy[].weight",
         Integer,
-        SHARE,
+        Honoured,
         "Share of the tasks left after every base, 0 to 1000 (default 0).",
     )
     .rolls(),
     row(
         "capacityProviderStrategy[].base",
         Integer,
-        SHARE,
+        Honoured,
         "Tasks placed on this provider before weights count, 0 to 100000 (default 0).",
     )
     .rolls(),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as corev1;
 use serde_json::json;
 
-use super::observed::{Observed, sequence_of};
-use super::record::{selector_of, tasks_of};
+use super::course::Course;
+use super::observed::Observed;
+use super::record::{pods_of, selector_of};
 use super::resolve::Settings;
-use super::rollout::{Held, Step};
+use super::rollout::Held;
 use super::{Obstacle, events, missing, tasks};
 use crate::api::{Deployment, Reason, RolloutState, ServiceDeployment, ServiceStatus};
 use crate::defect::{self, Defect};
@@ -28,8 +29,6 @@ pub(super) struct Situation<'a> {
     newest: Option<&'a ServiceDeployment>,
     /// Whether all tasks are those of the newest record, healthy, and as many as desired.
     pub(super) steady: bool,
-    /// The record whose template the workload has.
-    pub(super) written: Option<i64>,
     /// What waits for the next deployment, if that is known.
     pending: Option<Vec<String>>,
     /// What scaling remembers from now on.
@@ -46,7 +45,6 @@ impl<'a> Situation<'a> {
             desired: settings.desired,
             newest: observed.newest().map(Arc::as_ref),
             steady: false,
-            written: observed.seen().sequence,
             pending: None,
             scaling: remembered(observed),
             outcome: obstacle.outcome(),
@@ -60,19 +58,11 @@ impl<'a> Situation<'a> {
         observed: &Observed,
         settings: &Settings,
         newest: &'a ServiceDeployment,
-        step: &Step,
+        course: &Course,
         pending: &[String],
     ) -> Self {
-        let seen = observed.seen();
         let desired = settings.desired;
-        let target = newest.spec.sequence;
-        let steady = seen.exists
-            && seen.settled
-            && step.held.is_none()
-            && seen.sequence == Some(target)
-            && [seen.replicas, seen.total, seen.updated, seen.available]
-                .iter()
-                .all(|n| *n == desired);
+        let steady = course.is_steady();
         let completed = newest
             .status
             .as_ref()
@@ -81,7 +71,7 @@ impl<'a> Situation<'a> {
             let waits = waiting(observed, pending);
             let message = format!("{desired} of {desired} tasks are healthy{waits}");
             (Outcome::Ready, Reason::SteadyState, message)
-        } else if step.held == Some(Held::NoRoom) {
+        } else if course.held() == Some(Held::NoRoom) {
             (Outcome::Stalled, Reason::DeploymentBlocked, no_room(settings))
         } else if let Some((reason, mut message)) =
             tasks::trouble(observed.pods.iter()).or_else(|| refused_tasks(observed))
@@ -92,13 +82,12 @@ impl<'a> Situation<'a> {
             (Outcome::Reconciling, reason, message)
         } else {
             let reason = if completed { Reason::Scaling } else { Reason::DeploymentInProgress };
-            (Outcome::Reconciling, reason, under_way(observed, newest, step, desired))
+            (Outcome::Reconciling, reason, under_way(newest, course, desired))
         };
         Self {
             desired,
             newest: Some(newest),
             steady,
-            written: seen.sequence,
             pending: Some(pending.to_vec()),
             scaling: remembered(observed),
             outcome,
@@ -116,9 +105,11 @@ impl<'a> Situation<'a> {
 
 /// What the cluster says of tasks that it does not let be made: a quota, a policy, an account.
 fn refused_tasks(observed: &Observed) -> Option<(Reason, String)> {
-    let conditions = observed.deployment()?.status.as_ref()?.conditions.as_ref()?;
-    let failure = conditions.iter().find(|condition| condition.type_ == "ReplicaFailure")?;
-    let message = failure.message.as_deref().filter(|_| failure.status == "True")?;
+    let statuses = observed.deployments().filter_map(|found| found.status.as_ref());
+    let mut conditions = statuses.flat_map(|status| status.conditions.iter().flatten());
+    let failure = conditions
+        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
+    let message = failure.message.as_deref()?;
     Some((Reason::TasksFailToStart, format!("tasks cannot be made: {message}")))
 }
 
@@ -151,17 +142,16 @@ fn no_room(settings: &Settings) -> String {
     )
 }
 
-fn under_way(observed: &Observed, newest: &ServiceDeployment, step: &Step, desired: i32) -> String {
-    let seen = observed.seen();
-    let mut message = format!("{} of {desired} tasks are healthy", seen.available.min(desired));
-    if newest.spec.min_ready_seconds > 0 && seen.updated > 0 {
+fn under_way(newest: &ServiceDeployment, course: &Course, desired: i32) -> String {
+    let mut message = format!("{} of {desired} tasks are healthy", course.healthy());
+    if newest.spec.min_ready_seconds > 0 && course.has_updated() {
         let seconds = newest.spec.min_ready_seconds;
         let _ = write!(
             message,
             "; without a health check, a task counts as healthy {seconds} seconds after it runs"
         );
     }
-    match step.held {
+    match course.held() {
         Some(Held::UntilRolled) => {
             message.push_str("; the last change waits for the end of the roll under way");
         }
@@ -312,9 +302,8 @@ fn deployment(
 ) -> Deployment {
     let sequence = record.spec.sequence;
     let id = names::deployment_id(&observed.uid, sequence);
-    let counts = tasks_of(observed, sequence);
-    let pods: Vec<&Arc<corev1::Pod>> =
-        observed.pods.iter().filter(|pod| sequence_of(&pod.metadata) == Some(sequence)).collect();
+    let pods: Vec<&Arc<corev1::Pod>> = pods_of(observed, record).collect();
+    let counts = tasks::count(pods.iter().copied());
     let status = record.status.clone().unwrap_or_default();
     let completes_now = is_newest && situation.steady;
     let state = match status.rollout_state {

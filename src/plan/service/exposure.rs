@@ -84,7 +84,7 @@ fn exposure_name(balanced: &Balanced, name: &str, uid: &str) -> String {
 /// What is to lead to the service, of every deployment that has tasks; of two that agree in where they
 /// lead, the newer's.
 pub(super) fn wanted(observed: &Observed, situation: &Situation<'_>) -> Vec<Object> {
-    let live = live(observed, situation);
+    let live = live(observed);
     let mut wanted: BTreeMap<ObjectKey, Object> = BTreeMap::new();
     for record in observed.records.iter().rev() {
         if !live.contains(&record.spec.sequence) {

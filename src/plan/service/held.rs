@@ -8,12 +8,15 @@
 //! Both sides are rendered by this version from what was asked for then and now: another version of
 //! the operator finds no change.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::observed::Observed;
-use super::template::{Inputs, template_labels};
+use super::template::{Inputs, Rendered, template_for, template_labels};
 use crate::api::{ServiceDeployment, ServiceDeploymentSpec};
 use crate::ecs::members::Input;
+use crate::names::label_value;
 use crate::plan::capacity_provider::Chosen;
 use crate::plan::finding::Findings;
 use crate::plan::judge::{brief, is_empty};
@@ -51,9 +54,40 @@ pub(super) fn changes(
         let labels = template_labels(observed, task_definition, *sequence);
         inputs.template(observed, (&task, revision), *features, labels)
     });
-    let mut changes = Vec::new();
-    compare(&then, &now, "", &mut changes);
+    let mut changes = differences(&then, &now);
     changes.truncate(MOST_CHANGES);
+    changes
+}
+
+/// How templates differ, those of one provider beside each other.
+pub(super) fn differences(then: &Rendered, now: &Rendered) -> Vec<String> {
+    let mut changes = Vec::new();
+    let names = |rendered: &Rendered| {
+        let names = rendered.placements.iter().map(|one| one.capacity_provider.clone());
+        names.collect::<Vec<_>>()
+    };
+    let (before, after) = (names(then), names(now));
+    let (sets_before, sets_after): (BTreeSet<_>, BTreeSet<_>) =
+        (before.iter().collect(), after.iter().collect());
+    if sets_before != sets_after {
+        let word = |names: &[String]| match names {
+            [] => "nothing".to_owned(),
+            names => names.join(", "),
+        };
+        changes.push(format!("capacity providers: {} becomes {}", word(&before), word(&after)));
+    }
+    let both: Vec<&String> = before.iter().filter(|name| after.contains(name)).collect();
+    if both.is_empty() {
+        compare(&then.template, &now.template, "", &mut changes);
+    }
+    for name in both {
+        let [then, now] =
+            [then, now].map(|one| template_for(&one.template, &one.placements, &label_value(name)));
+        compare(&then, &now, "", &mut changes);
+    }
+    // What all providers' tasks have is told once.
+    let mut told = BTreeSet::new();
+    changes.retain(|change| told.insert(change.clone()));
     changes
 }
 

@@ -6,6 +6,7 @@
 
 pub mod asked;
 mod assess;
+mod course;
 mod disruption_budget;
 mod endpoints;
 mod events;
@@ -13,6 +14,7 @@ mod exposure;
 mod held;
 mod images;
 mod missing;
+mod moves;
 mod network_policy;
 mod observed;
 mod placing;
@@ -20,6 +22,7 @@ mod record;
 mod resolve;
 pub mod rollout;
 mod scaling;
+mod spread;
 mod tasks;
 mod template;
 mod workload;
@@ -30,6 +33,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use self::assess::Situation;
+use self::course::Course;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
@@ -47,6 +51,10 @@ const STILLNESS: SignedDuration = SignedDuration::from_secs(1);
 /// goes on ends before that, and then the count comes down; a task that becomes healthy at the moment
 /// in which it is told to stop would mislead the Deployment controller to stop another one.
 const STILLNESS_OF_A_ROLL: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long tasks of one provider that are not healthy keep those of others from being replaced, when
+/// nothing else changes: longer than a task takes to count as healthy.
+const PATIENCE_WITH_TASKS: SignedDuration = SignedDuration::from_secs(120);
 
 /// Something that keeps a service from going on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,16 +252,28 @@ impl Pass<'_> {
         let Self { observed, settings, moment, .. } = *self;
         // Soon there is a newer record, or the newest is known.
         let waits = plan.waiting.is_some() || !plan.writes.is_empty();
-        let seen = observed.seen();
-        let mut step =
-            rollout::step(settings.desired, settings.percents, &seen, newest.spec.sequence);
-        if rollout::lowers_in_mid_roll(&step, &seen) && !self.is_at_rest(&seen, plan) {
-            step = rollout::postponed(&step, &seen);
+        let mut course = Course::of(observed, settings, newest, true);
+        if course.waits && plan.waiting.is_none() {
+            let looks = format!("{} {}", settings.desired, course.looks());
+            if is_still(&looks, PATIENCE_WITH_TASKS, moment, plan) {
+                course = Course::of(observed, settings, newest, false);
+            }
         }
-        let situation = Situation::of(observed, settings, newest, &step, &self.pending);
-        if let Some(verdict) = record::verdict(observed, newest, &situation, moment) {
-            plan.writes.push(verdict);
+        for leg in &mut course.legs {
+            if rollout::lowers_in_mid_roll(&leg.step, &leg.seen)
+                && !self.is_at_rest(&leg.seen, plan)
+            {
+                leg.step = rollout::postponed(&leg.step, &leg.seen);
+            }
         }
+        let situation = Situation::of(observed, settings, newest, &course, &self.pending);
+        plan.writes.extend(record::verdict(
+            observed,
+            newest,
+            &situation,
+            &course.desired_counts,
+            moment,
+        ));
         let mut child = |standing: &Standing, intent: Option<Object>, plan: &mut Plan| {
             let Some(mut intent) = intent else { return };
             diff::seal(&mut intent.body);
@@ -308,16 +328,24 @@ impl Pass<'_> {
         });
         // A count that comes with a new template, from nothing, goes in with it: no task of the old
         // one is started.
-        if !(waits && seen.exists && seen.replicas == 0) {
-            child(&observed.workload, Some(workload::build(observed, newest, &step)), plan);
+        for leg in &course.legs {
+            let Some(workload) = observed.workloads.get(&leg.provider) else { continue };
+            if !(waits && leg.seen.exists && leg.seen.replicas == 0) {
+                let intent = workload::build(observed, newest, &leg.provider, &leg.step);
+                child(&workload.standing, Some(intent), plan);
+            }
         }
         // What is no longer wanted goes last.
         if let Some(wanted) = &exposures {
             plan.writes.extend(network_policy::surplus(observed, &situation));
             plan.writes.extend(exposure::surplus(observed, wanted));
         }
+        for leg in course.legs.iter().filter(|leg| leg.is_surplus && !waits) {
+            let workload = observed.workloads.get(&leg.provider);
+            plan.writes.extend(workload.and_then(|found| workload::surplus(found, &leg.seen)));
+        }
         plan.writes.extend(endpoints::surplus(observed, &situation));
-        plan.writes.extend(record::prune(observed, &situation));
+        plan.writes.extend(record::prune(observed));
         // While inputs settle, the status goes on describing what it described.
         let obstacle = self.rejection().or(obstacle);
         if waits && self.moment.rejected.is_none() {

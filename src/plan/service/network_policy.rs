@@ -95,7 +95,7 @@ pub(super) fn label_groups(spec: &Value, template: &mut corev1::PodTemplateSpec)
 
 /// What the groups of every deployment that has tasks let through together.
 fn rules(observed: &Observed, situation: &Situation<'_>) -> Option<Rules> {
-    let live = live(observed, situation);
+    let live = live(observed);
     let records = observed.records.iter().rev();
     let mut of_each = records
         .filter(|record| live.contains(&record.spec.sequence))

@@ -1,12 +1,13 @@
 //! What is there of one service? Everything its plan may depend on, gathered once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::exposure::Exposures;
 use super::rollout::{ReplicaSet, Seen};
-use super::tasks;
+use super::{spread, tasks};
 use crate::api::{Service, ServiceDeployment};
 use crate::defect::{self, Defect};
 use crate::ecs::reference::{TaskDefinitionReference, service_of, task_definition_of};
@@ -18,6 +19,7 @@ use crate::plan::task_definition::{identifiers, newest, owner_of_family, revisio
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, World};
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// The provider of a service that names none.
 pub(super) const NO_PROVIDER: &str = "";
@@ -40,8 +42,8 @@ pub(super) struct Observed {
     /// What is wrong with a record that cannot be read.
     pub(super) unreadable_record: Option<String>,
     pub(super) task_definition: Named,
-    pub(super) workload: Standing,
-    deployment: Option<Arc<appsv1::Deployment>>,
+    /// Its Deployments, and the places where one belongs: by the label of their capacity provider.
+    pub(super) workloads: BTreeMap<String, Workload>,
     replica_sets: Vec<Arc<appsv1::ReplicaSet>>,
     pub(super) endpoints: Standing,
     pub(super) disruption_budget: Standing,
@@ -49,6 +51,68 @@ pub(super) struct Observed {
     pub(super) network_policy: Standing,
     pub(super) exposures: Exposures,
     pub(super) pods: Vec<Arc<corev1::Pod>>,
+}
+
+/// One of a service's Deployments, or the place where it belongs.
+pub(super) struct Workload {
+    pub(super) key: ObjectKey,
+    pub(super) standing: Standing,
+    deployment: Option<Arc<appsv1::Deployment>>,
+}
+
+impl Workload {
+    /// What is at the place where the Deployment of a provider, by its label, belongs.
+    fn of(world: &World, key: &ObjectKey, (name, uid): (&str, &str), provider: &str) -> Self {
+        let workload = names::workload(name, uid, provider, names::FIRST_SLOT);
+        let deployment = world.deployments.get(&key.namespace, &workload);
+        Self {
+            key: ObjectKey::new(Kind::Deployment, &key.namespace, &workload),
+            standing: standing(world, uid, deployment.as_deref()),
+            deployment,
+        }
+    }
+
+    /// The Deployment, if it is ours.
+    pub(super) fn deployment(&self) -> Option<&appsv1::Deployment> {
+        match self.standing {
+            Standing::Ours(_) => self.deployment.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// The Deployments that a service has, and those that its records ask for.
+fn workloads(
+    world: &World,
+    key: &ObjectKey,
+    (name, uid): (&str, &str),
+    records: &[Arc<ServiceDeployment>],
+) -> BTreeMap<String, Workload> {
+    // Where nothing tells of it any more, that of no provider is still known by its name.
+    let mut all: BTreeSet<String> = [NO_PROVIDER.to_owned()].into();
+    all.extend(records.iter().flat_map(|record| spread::providers(record)));
+    let at = |provider: String| {
+        let workload = Workload::of(world, key, (name, uid), &provider);
+        (provider, workload)
+    };
+    let mut workloads: BTreeMap<String, Workload> = all.into_iter().map(at).collect();
+    for found in world.deployments.find_keys(&Index::service(&key.namespace, uid)) {
+        if workloads.values().any(|workload| workload.key == found) {
+            continue;
+        }
+        let Some(deployment) = world.deployments.get(&found.namespace, &found.name) else {
+            continue;
+        };
+        // Labels can be changed; what a Deployment selects by cannot.
+        let selector = deployment.spec.as_ref().map(|spec| spec.selector.match_labels.clone());
+        let provider = selector.flatten().unwrap_or_default().remove(label::CAPACITY_PROVIDER);
+        let (provider, workload) = at(provider.unwrap_or_default());
+        // One of another name was not made by Linkspan for this very Service.
+        if workload.key == found {
+            workloads.insert(provider, workload);
+        }
+    }
+    workloads
 }
 
 /// What stands where a child of ours belongs.
@@ -93,9 +157,7 @@ impl Observed {
                 && record.metadata.controller() == Some((&uid, true))
         });
         records.sort_by_key(|record| record.spec.sequence);
-        let workload_name = names::workload(&name, &uid, NO_PROVIDER, names::FIRST_SLOT);
         let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
-        let deployment = world.deployments.get(&key.namespace, &workload_name);
         let endpoints = world.endpoints.get(&key.namespace, &names::endpoints(&name));
         let disruption_budget = world.disruption_budgets.get(&key.namespace, &budget);
         let autoscaler = names::autoscaler(&name, &uid);
@@ -105,16 +167,15 @@ impl Observed {
         Some(Self {
             earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
             mapping: Mapping::of(world, &key.namespace, &cluster),
+            workloads: workloads(world, key, (&name, &uid), &records),
             records,
             unreadable_record: unreadable_record(world, &key.namespace, &uid),
             task_definition: named(world, &key.namespace, &service.spec.0),
-            workload: standing(world, &uid, deployment.as_deref()),
             endpoints: standing(world, &uid, endpoints.as_deref()),
             disruption_budget: standing(world, &uid, disruption_budget.as_deref()),
             autoscaler: standing(world, &uid, autoscaler.as_deref()),
             network_policy: standing(world, &uid, network_policy.as_deref()),
             exposures: Exposures::of(world, key, &service.spec.0, &name, &uid),
-            deployment,
             replica_sets: world.replica_sets.find(&index),
             pods: world.pods.find(&index),
             key: key.clone(),
@@ -149,22 +210,32 @@ impl Observed {
         Some((reference, names, findings))
     }
 
-    /// The record of a sequence.
-    pub(super) fn record(&self, sequence: i64) -> Option<&Arc<ServiceDeployment>> {
-        self.records.iter().find(|record| record.spec.sequence == sequence)
+    /// The newest record whose template originated in this one, of those that have tasks of a
+    /// provider, by its label.
+    pub(super) fn record(&self, origin: i64, provider: &str) -> Option<&Arc<ServiceDeployment>> {
+        let has = |record: &&Arc<ServiceDeployment>| {
+            record.spec.origin() == origin
+                && spread::providers(record).iter().any(|one| one == provider)
+        };
+        self.records.iter().rev().find(has)
     }
 
-    /// Our Deployment.
-    pub(super) fn deployment(&self) -> Option<&appsv1::Deployment> {
-        match self.workload {
-            Standing::Ours(_) => self.deployment.as_deref(),
-            _ => None,
-        }
+    /// The newest record whose template originated in this one.
+    pub(super) fn newest_from(&self, origin: i64) -> Option<&Arc<ServiceDeployment>> {
+        self.records.iter().rev().find(|record| record.spec.origin() == origin)
     }
 
-    /// The roll as its controller has it.
-    pub(super) fn seen(&self) -> Seen {
-        let Some(deployment) = self.deployment() else { return Seen::default() };
+    /// Our Deployments.
+    pub(super) fn deployments(&self) -> impl Iterator<Item = &appsv1::Deployment> {
+        self.workloads.values().filter_map(Workload::deployment)
+    }
+
+    /// The roll of one of its Deployments, as its controller has it.
+    pub(super) fn seen(&self, provider: &str) -> Seen {
+        let workload = self.workloads.get(provider);
+        let Some(deployment) = workload.and_then(Workload::deployment) else {
+            return Seen::default();
+        };
         let spec = deployment.spec.as_ref();
         let status = deployment.status.clone().unwrap_or_default();
         let rolling = spec
@@ -190,9 +261,25 @@ impl Observed {
                 })
                 .map(|set| replica_set(set))
                 .collect(),
-            stuck: tasks::all_stuck(self.pods.iter()),
+            stuck: tasks::all_stuck(self.pods_of(provider)),
+            unplaced: tasks::unplaced(self.pods_of(provider)),
+            hopeless: tasks::hopeless(self.pods_of(provider)),
         }
     }
+
+    /// The pods of a provider, by its label; all, where the service has no others.
+    fn pods_of(&self, provider: &str) -> impl Iterator<Item = &Arc<corev1::Pod>> {
+        let one = self.workloads.len() == 1;
+        self.pods.iter().filter(move |pod| one || provider_of(&pod.metadata) == provider)
+    }
+}
+
+/// The provider that a pod is for, by its label.
+pub(super) fn provider_of(meta: &ObjectMeta) -> &str {
+    let labels = meta.labels.as_ref();
+    labels
+        .and_then(|labels| labels.get(label::CAPACITY_PROVIDER))
+        .map_or(NO_PROVIDER, String::as_str)
 }
 
 fn replica_set(set: &appsv1::ReplicaSet) -> ReplicaSet {
@@ -221,9 +308,7 @@ fn integer(
 }
 
 /// The sequence of the record from which a pod or a template came.
-pub(super) fn sequence_of(
-    meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
-) -> Option<i64> {
+pub(super) fn sequence_of(meta: &ObjectMeta) -> Option<i64> {
     meta.labels.as_ref()?.get(label::DEPLOYMENT)?.parse().ok()
 }
 

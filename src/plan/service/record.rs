@@ -5,8 +5,10 @@
 //! a stored hash, so that a new version of the operator starts none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1 as appsv1;
+use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
 use super::resolve::{Settings, demands, min_ready_seconds};
 use super::template::{Inputs, template_labels};
-use super::{Obstacle, held, images, tasks};
+use super::{Obstacle, held, images, moves, spread, tasks};
 use crate::api::{
     Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
 };
@@ -134,7 +136,8 @@ pub(super) fn decide(
     let labels = template_labels(observed, reference, sequence);
     let mapping = names.rows.clone();
     let inputs = Inputs { spec, names, chosen: chosen.cloned() };
-    let record = ServiceDeploymentSpec {
+    let rendered = inputs.template(observed, (&task, &revision.spec.0), features, labels);
+    let mut record = ServiceDeploymentSpec {
         service: ServiceReference { name: observed.key.name.clone(), uid: observed.uid.clone() },
         sequence,
         cause,
@@ -145,10 +148,15 @@ pub(super) fn decide(
         capacity: chosen.map(|chosen| json!(chosen)),
         features,
         min_ready_seconds: min_ready_seconds(spec, &task),
-        template: inputs.template(observed, (&task, &revision.spec.0), features, labels),
+        template: rendered.template,
+        placements: rendered.placements,
+        template_from: None,
     };
+    if let Some(earlier) = observed.newest().filter(|_| cause == Cause::ServiceUpdated) {
+        moves::keep_template(observed, earlier, &task, &mut record);
+    }
     // What is held goes in too, and must be still as well; the rest of the spec applies at once.
-    let held = (&record.mapping, &record.capacity, &record.template);
+    let held = (&record.mapping, &record.capacity, &record.template, &record.placements);
     let inputs = json!([starting_inputs(spec), reference, record.nonce, cause, held]);
     let fingerprint = names::sha256_hex(&[&inputs.to_string()]);
     Decision::Start(Box::new(Start { record: object(observed, record), fingerprint }))
@@ -160,8 +168,9 @@ fn is_completed(record: &ServiceDeployment) -> bool {
 }
 
 /// The inputs whose change starts a deployment, without what says nothing. The task definition is
-/// not among them: its resolved revision is compared instead.
-fn starting_inputs(spec: &Value) -> BTreeMap<String, Value> {
+/// not among them: its resolved revision is compared instead. Of a strategy it is the providers: their
+/// weights count for the tasks that are added from now on.
+pub(super) fn starting_inputs(spec: &Value) -> BTreeMap<String, Value> {
     let spec = without_nulls(spec);
     let Value::Object(members) = spec else { return BTreeMap::new() };
     members
@@ -171,6 +180,10 @@ fn starting_inputs(spec: &Value) -> BTreeMap<String, Value> {
                 && !is_empty(value)
                 && (Input::Service.member(name).is_some_and(|member| member.rolls)
                     || (defect::is(Defect::DefaultInHash) && name == "desiredCount"))
+        })
+        .map(|(name, value)| match name.as_str() {
+            "capacityProviderStrategy" => (name, spread::names(&value)),
+            _ => (name, value),
         })
         .collect()
 }
@@ -188,8 +201,14 @@ fn force_is_new(newest: &ServiceDeployment) -> bool {
 /// One more than any that was handed out; the workload remembers where records were lost.
 fn next_sequence(observed: &Observed) -> i64 {
     let recorded = observed.newest().map_or(0, |record| record.spec.sequence);
-    let written = observed.seen().sequence.filter(|sequence| *sequence < MOST_DEPLOYMENTS);
-    recorded.max(written.unwrap_or_default()).saturating_add(1)
+    let written = written(observed).into_iter().filter(|sequence| *sequence < MOST_DEPLOYMENTS);
+    recorded.max(written.max().unwrap_or_default()).saturating_add(1)
+}
+
+/// The records in which the templates of the workloads originated.
+pub(super) fn written(observed: &Observed) -> BTreeSet<i64> {
+    let templates = observed.deployments().filter_map(|found| found.spec.as_ref());
+    templates.filter_map(|spec| sequence_of(spec.template.metadata.as_ref()?)).collect()
 }
 
 /// No service comes near so many deployments: a label beyond it was not written by Linkspan.
@@ -198,9 +217,11 @@ const MOST_DEPLOYMENTS: i64 = 1_000_000_000;
 /// The labels of a service's child; those of the selector never change.
 pub(super) fn labels(observed: &Observed) -> BTreeMap<String, String> {
     let name = names::label_value(&observed.name);
-    let mut labels = selector();
+    let mut labels = BTreeMap::new();
     labels.extend(
         [
+            (label::CAPACITY_PROVIDER, NO_PROVIDER.to_owned()),
+            (label::SLOT, names::FIRST_SLOT.to_owned()),
             (label::SERVICE_UID, observed.uid.clone()),
             (label::SERVICE, name.clone()),
             (label::CLUSTER, names::label_value(&observed.cluster)),
@@ -213,16 +234,29 @@ pub(super) fn labels(observed: &Observed) -> BTreeMap<String, String> {
     labels
 }
 
-fn selector() -> BTreeMap<String, String> {
-    [(label::CAPACITY_PROVIDER, NO_PROVIDER), (label::SLOT, names::FIRST_SLOT)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+/// The labels of a service's Deployment for a capacity provider, by its label.
+pub(super) fn labels_of_workload(observed: &Observed, provider: &str) -> BTreeMap<String, String> {
+    let mut labels = labels(observed);
+    labels.insert(label::CAPACITY_PROVIDER.to_owned(), provider.to_owned());
+    labels
 }
 
-/// The labels by which a service's tasks are selected, for ever.
+/// The labels by which the tasks of one Deployment are selected, for ever.
+pub(super) fn selector_of_workload(
+    observed: &Observed,
+    provider: &str,
+) -> BTreeMap<String, String> {
+    let mut selector = selector_of(observed);
+    selector.insert(label::CAPACITY_PROVIDER.to_owned(), provider.to_owned());
+    selector
+}
+
+/// The labels by which all of a service's tasks are selected, whichever provider they are for.
 pub(super) fn selector_of(observed: &Observed) -> BTreeMap<String, String> {
-    let mut selector = selector();
-    selector.insert(label::SERVICE_UID.to_owned(), observed.uid.clone());
+    let mut selector: BTreeMap<String, String> =
+        [(label::SERVICE_UID, observed.uid.as_str()), (label::SLOT, names::FIRST_SLOT)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
     if defect::is(Defect::SelectorWithDeployment) {
         let newest = observed.newest().map_or(1, |newest| newest.spec.sequence);
         selector.insert(label::DEPLOYMENT.to_owned(), newest.to_string());
@@ -269,13 +303,19 @@ pub(super) fn annotation_of(record: &ServiceDeployment) -> String {
 
 /// A record that was lost while its workload lives, rebuilt from the workload.
 pub(super) fn restored(observed: &Observed) -> Option<Object> {
-    let deployment = observed.deployment()?;
-    let mut spec = annotated_record(deployment)?;
-    set(&mut spec, &["template"], template_of(deployment)?);
-    set(&mut spec, &["cause"], json!(Cause::Restored));
-    let spec: ServiceDeploymentSpec = serde_json::from_value(spec).ok()?;
     let newest = observed.newest().map_or(0, |record| record.spec.sequence);
-    (spec.service.uid == observed.uid && spec.sequence > newest).then(|| object(observed, spec))
+    let restored = |deployment| -> Option<ServiceDeploymentSpec> {
+        let mut spec = annotated_record(deployment)?;
+        let mut template = template_of(deployment)?;
+        set(&mut template, &["metadata", "labels", label::CAPACITY_PROVIDER], NO_PROVIDER);
+        set(&mut spec, &["template"], template);
+        set(&mut spec, &["cause"], json!(Cause::Restored));
+        let spec: ServiceDeploymentSpec = serde_json::from_value(spec).ok()?;
+        (spec.service.uid == observed.uid && spec.sequence > newest).then_some(spec)
+    };
+    // Of several workloads, each remembers the newest record that has tasks there.
+    let all = observed.deployments().filter_map(restored);
+    all.max_by_key(|spec| spec.sequence).map(|spec| object(observed, spec))
 }
 
 /// A live Deployment's pod template, as a record would hold it.
@@ -292,6 +332,7 @@ pub(super) fn verdict(
     observed: &Observed,
     newest: &ServiceDeployment,
     situation: &Situation<'_>,
+    desired_counts: &BTreeMap<String, i32>,
     moment: &Moment,
 ) -> Option<Write> {
     let before = newest.status.clone().unwrap_or_default();
@@ -300,6 +341,7 @@ pub(super) fn verdict(
     if before.container_images.is_empty() {
         after.container_images = images::of(observed, newest);
     }
+    after.desired_counts.clone_from(desired_counts);
     if situation.steady && before.rollout_state != Some(RolloutState::Completed) {
         let id = names::deployment_id(&newest.spec.service.uid, newest.spec.sequence);
         after.rollout_state = Some(RolloutState::Completed);
@@ -329,23 +371,25 @@ fn key_of(record: &ServiceDeployment) -> ObjectKey {
     )
 }
 
-/// The records whose tasks there are or may be: the newest, every one that has tasks, and the one whose
-/// template the workload has.
-pub(super) fn live(observed: &Observed, situation: &Situation<'_>) -> BTreeSet<i64> {
+/// The records whose tasks there are or may be: the newest, every one that has tasks, and those whose
+/// templates the workloads have.
+pub(super) fn live(observed: &Observed) -> BTreeSet<i64> {
     let newest = observed.newest().map(|record| record.spec.sequence);
     let with_tasks = observed.pods.iter().filter_map(|pod| sequence_of(&pod.metadata));
-    with_tasks.chain(newest).chain(situation.written).collect()
+    with_tasks.chain(newest).chain(written(observed)).collect()
 }
 
 /// The records that may go: all but the last completed one, and those whose tasks there are or may be.
-pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write> {
+pub(super) fn prune(observed: &Observed) -> Vec<Write> {
     let completed = observed.records.iter().rev().find(|record| is_completed(record));
-    let mut kept = live(observed, situation);
+    let mut kept = live(observed);
     kept.extend(completed.map(|record| record.spec.sequence));
     observed
         .records
         .iter()
-        .filter(|record| !kept.contains(&record.spec.sequence))
+        .filter(|record| {
+            ![record.spec.sequence, record.spec.origin()].iter().any(|one| kept.contains(one))
+        })
         .map(|record| Write::Delete {
             key: key_of(record),
             uid: record.metadata.uid.clone().unwrap_or_default(),
@@ -353,7 +397,15 @@ pub(super) fn prune(observed: &Observed, situation: &Situation<'_>) -> Vec<Write
         .collect()
 }
 
-/// Tasks of one record.
-pub(super) fn tasks_of(observed: &Observed, sequence: i64) -> tasks::Counts {
-    tasks::count(observed.pods.iter().filter(|pod| sequence_of(&pod.metadata) == Some(sequence)))
+/// The pods of one record: of several with one template, they are the newest's.
+pub(super) fn pods_of<'a>(
+    observed: &'a Observed,
+    record: &ServiceDeployment,
+) -> impl Iterator<Item = &'a Arc<corev1::Pod>> + use<'a> {
+    let origin = record.spec.origin();
+    let newest = observed.newest_from(origin).map(|newest| newest.spec.sequence);
+    let is_holder = newest == Some(record.spec.sequence);
+    let has =
+        move |pod: &&Arc<corev1::Pod>| is_holder && sequence_of(&pod.metadata) == Some(origin);
+    observed.pods.iter().filter(has)
 }

@@ -130,7 +130,7 @@ pub(super) fn tasks(observed: &Observed, source: &Source) -> Tasks {
         return Tasks { running, reserved: BTreeMap::new() };
     };
     let reserved = observed.pods.iter().filter_map(|pod| {
-        let record = observed.record(sequence_of(&pod.metadata)?)?;
+        let record = observed.newest_from(sequence_of(&pod.metadata)?)?;
         Some((pod.metadata.name.clone()?, reserved(&record.spec.template, resource)))
     });
     Tasks { running, reserved: reserved.collect() }

@@ -37,7 +37,7 @@ pub(super) fn trouble<'a>(
     pods: impl Iterator<Item = &'a Arc<corev1::Pod>>,
 ) -> Option<(Reason, String)> {
     pods.filter(|pod| pod.metadata.deletion_timestamp.is_none())
-        .find_map(|pod| unplaced(pod).or_else(|| failing(pod)))
+        .find_map(|pod| has_no_node(pod).or_else(|| failing(pod)))
 }
 
 /// Whether no task runs or can come to run as things are: each is unplaced, or fails before its
@@ -46,11 +46,28 @@ pub(super) fn all_stuck<'a>(mut pods: impl Iterator<Item = &'a Arc<corev1::Pod>>
     pods.all(|pod| {
         // A container that crashes has run, and may run again.
         let fails = failing(pod).is_some_and(|(_, why)| !why.starts_with(EXITED));
-        pod.metadata.deletion_timestamp.is_some() || unplaced(pod).is_some() || fails
+        pod.metadata.deletion_timestamp.is_some() || has_no_node(pod).is_some() || fails
     })
 }
 
-fn unplaced(pod: &corev1::Pod) -> Option<(Reason, String)> {
+/// How many tasks wait for a node that would do.
+pub(super) fn unplaced<'a>(pods: impl Iterator<Item = &'a Arc<corev1::Pod>>) -> i32 {
+    let waits = |pod: &&Arc<corev1::Pod>| {
+        pod.metadata.deletion_timestamp.is_none() && has_no_node(pod).is_some()
+    };
+    i32::try_from(pods.filter(waits).count()).unwrap_or(i32::MAX)
+}
+
+/// How many tasks wait for a node that would do, or fail over and over.
+pub(super) fn hopeless<'a>(pods: impl Iterator<Item = &'a Arc<corev1::Pod>>) -> i32 {
+    let fails = |pod: &&Arc<corev1::Pod>| {
+        pod.metadata.deletion_timestamp.is_none()
+            && (has_no_node(pod).is_some() || failing(pod).is_some())
+    };
+    i32::try_from(pods.filter(fails).count()).unwrap_or(i32::MAX)
+}
+
+fn has_no_node(pod: &corev1::Pod) -> Option<(Reason, String)> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let condition = conditions.iter().find(|condition| {
         condition.type_ == "PodScheduled"

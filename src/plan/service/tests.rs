@@ -5,6 +5,7 @@ mod missing;
 mod outward;
 mod placing;
 mod scaling;
+mod spread;
 
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ impl Scene {
 
     /// Lets the Deployment's controller finish its roll.
     fn finish(&mut self) {
-        let key = Self::deployment_key();
+        let key = self.deployment_key();
         let mut body = self.world.body(&key).unwrap();
         let replicas = body["spec"]["replicas"].clone();
         for count in ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"] {
@@ -133,13 +134,18 @@ impl Scene {
         self.world.body(&ObjectKey::new(kind, NAMESPACE, name)).unwrap_or_default()
     }
 
-    fn deployment_key() -> ObjectKey {
+    /// The key of its one Deployment; where it has none or several, that of no provider.
+    fn deployment_key(&self) -> ObjectKey {
+        let found: Vec<ObjectKey> = self.world.deployments.keys().collect();
+        if let [only] = found.as_slice() {
+            return only.clone();
+        }
         let name = crate::names::workload("frontend", "uid-front", "", "blue");
         ObjectKey::new(Kind::Deployment, NAMESPACE, &name)
     }
 
     fn deployment(&self) -> Value {
-        self.world.body(&Self::deployment_key()).unwrap_or_default()
+        self.world.body(&self.deployment_key()).unwrap_or_default()
     }
 
     fn records(&self) -> Vec<(i64, Cause)> {
@@ -487,7 +493,7 @@ fn a_child_of_a_deleted_service_is_waited_for() {
 #[test]
 fn a_drifted_child_is_repaired_and_fields_of_others_stay() {
     let mut scene = Scene::usual();
-    let key = Scene::deployment_key();
+    let key = scene.deployment_key();
     let before = scene.deployment();
     let mut drifted = before.clone();
     drifted["spec"]["template"]["spec"]["containers"][0]["image"] = json!("evil");

@@ -13,12 +13,16 @@
 //!   roll the controller lowers its ReplicaSets in proportion, healthy ones too, and later takes
 //!   tasks of the new one that must go for available; and since of tasks that are ready, but not yet
 //!   for long enough, it may keep those. So it is with a higher count under a lower cap.
+//!
+//! With several capacity providers there are several Deployments: [`steps`] has the rules for those.
 
+mod several;
 mod shares;
 
 use crate::defect::{self, Defect};
 use crate::ecs::percent::Percents;
 
+pub use self::several::{Member, Steps, steps};
 pub use self::shares::ReplicaSet;
 use self::shares::{healthy_after, shares};
 
@@ -47,6 +51,10 @@ pub struct Seen {
     pub replica_sets: Vec<ReplicaSet>,
     /// Whether no task runs or can come to run as things are.
     pub stuck: bool,
+    /// Pods for which there is no node.
+    pub unplaced: i32,
+    /// Those, and pods that fail to start over and over.
+    pub hopeless: i32,
 }
 
 /// What to tell the Deployment.
@@ -82,8 +90,39 @@ fn placeholder() -> (i32, i32) {
     if defect::is(Defect::ClosedBoundsAsTheyAre) { (0, 0) } else { PLACEHOLDER }
 }
 
-/// The next step towards `desired` tasks of the record `target`.
+/// How many tasks must stay healthy, and how many there may be at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits {
+    floor: i32,
+    cap: i32,
+}
+
+impl Limits {
+    /// The two percents of a count.
+    fn of(percents: Percents, desired: i32) -> Self {
+        Self { floor: percents.floor(desired), cap: percents.cap(desired) }
+    }
+
+    /// Whether there is no room to stop a task first, nor to start one first.
+    fn are_closed(self, desired: i32) -> bool {
+        self.floor >= desired && self.cap <= desired
+    }
+
+    /// `maxUnavailable` and `maxSurge` of a Deployment with `replicas`.
+    ///
+    /// At 50 % and 150 % of 3: `(1, 1)`, since the floor is 2 and the cap 4.
+    fn bounds(self, replicas: i32) -> (i32, i32) {
+        ((replicas - self.floor).max(0), (self.cap - replicas).max(0))
+    }
+}
+
+/// The next step towards `desired` tasks of the record `target`, where there is one Deployment.
 pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step {
+    step_within(Limits::of(percents, desired), desired, seen, target)
+}
+
+/// The next step of one Deployment towards `desired` tasks of the record `target`.
+fn step_within(limits: Limits, desired: i32, seen: &Seen, target: i64) -> Step {
     let to = |replicas, sequence, (max_unavailable, max_surge), held| Step {
         replicas,
         sequence,
@@ -91,17 +130,17 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
         max_surge,
         held,
     };
-    let closed = percents.are_closed(desired);
-    let open_bounds = if closed { placeholder() } else { bounds(desired, desired, percents) };
+    let closed = limits.are_closed(desired);
+    let open_bounds = if closed { placeholder() } else { limits.bounds(desired) };
     // Nothing of the past to protect, or nothing wanted.
     let idle = seen.settled && seen.total == 0 && seen.replicas == 0;
-    if !seen.exists || idle || desired == 0 {
+    if !seen.exists || idle || (desired == 0 && limits.floor == 0) {
         let bounds = if desired == 0 { placeholder() } else { open_bounds };
         return to(desired, target, bounds, None);
     }
     let written = seen.sequence.unwrap_or(target);
     // A lower cap leaves less to share among the ReplicaSets, too.
-    let less = percents.cap(desired) < seen.most_before();
+    let less = limits.cap < seen.most_before();
     if !seen.settled {
         // What was written last is not under way yet. Its numbers stay, unless they may grow.
         let grows = !closed && desired >= seen.replicas && !(less && desired > seen.replicas);
@@ -125,9 +164,9 @@ pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step 
     }
     let sequence = if closed { written } else { target };
     if desired < seen.replicas || (rolling && less && desired > seen.replicas) {
-        let replicas = nearest_safe_count(desired, percents, seen, target);
+        let replicas = nearest_safe_count(desired, limits, seen, target);
         if replicas != desired {
-            let bounds = if closed { placeholder() } else { bounds(replicas, desired, percents) };
+            let bounds = if closed { placeholder() } else { limits.bounds(replicas) };
             return to(replicas, sequence, bounds, Some(Held::ForHealthyTasks));
         }
     }
@@ -178,16 +217,15 @@ impl Seen {
         scaled.filter_map(|set| set.max_replicas).fold(written, i32::max)
     }
 
+    /// Whether there is no task, nor will there be one as it is.
+    pub fn is_empty(&self) -> bool {
+        let sizes = self.replica_sets.iter().map(|set| set.size);
+        self.settled && self.replicas == 0 && self.total == 0 && sizes.sum::<i32>() == 0
+    }
+
     fn bounds(&self) -> (i32, i32) {
         (self.max_unavailable.unwrap_or(PLACEHOLDER.0), self.max_surge.unwrap_or(PLACEHOLDER.1))
     }
-}
-
-/// `maxUnavailable` and `maxSurge` of a Deployment with `replicas`, under the bounds of `desired`.
-///
-/// At 50 % and 150 % of 3: `(1, 1)`, since the floor is 2 and the cap 4.
-fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
-    ((replicas - percents.floor(desired)).max(0), (percents.cap(desired) - replicas).max(0))
 }
 
 /// The count nearest to `desired`, from the present one, at which enough tasks stay healthy when the
@@ -197,7 +235,7 @@ fn bounds(replicas: i32, desired: i32, percents: Percents) -> (i32, i32) {
 /// In a roll to `target`, none of its available tasks may go: until their ReplicaSet's status says
 /// that they have gone, the controller takes them for available, and stops earlier ones on their
 /// account, below the floor. What was asked for then waits for the end of the roll.
-fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen, target: i64) -> i32 {
+fn nearest_safe_count(desired: i32, limits: Limits, seen: &Seen, target: i64) -> i32 {
     let sizes: i64 = seen.replica_sets.iter().map(|set| i64::from(set.size)).sum();
     let has_newest = seen.replica_sets.iter().any(|set| set.sequence == seen.sequence);
     let rolling = seen.is_rolling();
@@ -210,9 +248,9 @@ fn nearest_safe_count(desired: i32, percents: Percents, seen: &Seen, target: i64
     }
     // Those that are ready are healthy before long, if they are not yet; nobody waits for the others.
     let ready = seen.replica_sets.iter().map(|set| set.ready.min(set.size)).sum();
-    let enough = percents.floor(desired).min(ready);
+    let enough = limits.floor.min(ready);
     let is_safe = |count: i32| {
-        let (_, surge) = bounds(count, desired, percents);
+        let (_, surge) = limits.bounds(count);
         let shares = shares(count, surge, &seen.replica_sets);
         let misleads = |(set, size): &(&ReplicaSet, i32)| {
             rolling && set.sequence == Some(target) && *size < set.available

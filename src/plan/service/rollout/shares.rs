@@ -26,7 +26,7 @@ pub struct ReplicaSet {
 
 impl ReplicaSet {
     /// Its healthy pods, without those that it has been told to stop and still counts.
-    fn healthy(&self) -> i32 {
+    pub(super) fn healthy(&self) -> i32 {
         self.available.min(self.size)
     }
 }

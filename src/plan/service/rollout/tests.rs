@@ -21,6 +21,8 @@ fn steady(count: i32) -> Seen {
         max_surge: Some(1),
         replica_sets: vec![set("a", 1, count, count, count)],
         stuck: false,
+        unplaced: 0,
+        hopeless: 0,
     }
 }
 
