@@ -27,6 +27,16 @@ pub struct Controller {
     /// Seconds that work under way may take to end after a stop.
     #[arg(long, value_name = "SECONDS", default_value_t = 25)]
     grace: u64,
+    /// Whether nodes are written, which has to be granted: labels for placement constraints that a
+    /// pod template cannot say, and the cordon and mark of empty nodes that leave their group.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        env = "LINKSPAN_NODE_WRITES"
+    )]
+    node_writes: bool,
     #[command(flatten)]
     logs: Logs,
 }
@@ -112,6 +122,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             concurrency: arguments.concurrency,
             listen: Some(arguments.listen),
             grace: Duration::from_secs(arguments.grace),
+            node_writes: arguments.node_writes,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

@@ -14,6 +14,7 @@ mod metrics;
 mod queue;
 mod reconcile;
 mod report;
+mod sizes;
 mod telemetry;
 mod watch;
 
@@ -52,6 +53,9 @@ pub struct Settings {
     /// When a metric's deviation has lasted long enough for a scaling policy. Only tests have other
     /// numbers than AWS.
     pub scaling_timing: Timing,
+    /// Whether nodes are written: labels for placement expressions, and the cordon and mark of nodes
+    /// that leave their group.
+    pub node_writes: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +66,7 @@ impl Default for Settings {
             grace: Duration::from_secs(25),
             status_interval: Duration::from_secs(1),
             scaling_timing: Timing::default(),
+            node_writes: true,
         }
     }
 }
@@ -69,6 +74,7 @@ impl Default for Settings {
 /// What all tasks of the operator share.
 pub(crate) struct Shared {
     world: RwLock<World>,
+    client: Client,
     requests: UnboundedSender<queue::Request>,
     applier: Applier,
     recorder: report::Recorder,
@@ -124,8 +130,10 @@ pub async fn run(
         world: RwLock::new(World {
             server_minor: Some(minor),
             scaling_timing: settings.scaling_timing,
+            writes_nodes: settings.node_writes,
             ..World::default()
         }),
+        client: client.clone(),
         requests,
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),

@@ -89,15 +89,15 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::TaskDefinitionRevision
             | Kind::Service
             | Kind::Task
-            | Kind::Rule => crate::world::each_kind!(kind, keys(world, &mut planned)),
+            | Kind::Rule
+            | Kind::Node => crate::world::each_kind!(kind, keys(world, &mut planned)),
             Kind::ServiceDeployment
             | Kind::Deployment
             | Kind::ReplicaSet
             | Kind::Pod
             | Kind::Endpoints
             | Kind::DisruptionBudget
-            | Kind::HorizontalPodAutoscaler
-            | Kind::Node => {}
+            | Kind::HorizontalPodAutoscaler => {}
         }
     }
     planned

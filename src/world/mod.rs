@@ -26,6 +26,7 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
 use crate::plan::Write;
+use crate::plan::capacity_provider::Looked;
 use crate::plan::scaling::measured::Measured;
 
 /// Everything that can be seen.
@@ -65,6 +66,11 @@ pub struct World {
     pub horizontal_pod_autoscalers: Shelf<autoscalingv2::HorizontalPodAutoscaler>,
     /// Nodes.
     pub nodes: Shelf<corev1::Node>,
+    /// Whether nodes may be written: that right is granted, or not, where the operator is installed.
+    pub writes_nodes: bool,
+    /// What was found of the objects whose scale is the size of a capacity provider's group, by
+    /// CapacityProvider.
+    pub scales: BTreeMap<ObjectKey, Looked>,
     /// What was measured lately, by Service.
     pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.
@@ -107,6 +113,21 @@ impl World {
     /// The decoder's message, where the object is not of its kind.
     pub fn carry_out(&mut self, write: &Write) -> Result<(), serde_json::Error> {
         match write {
+            Write::Apply(object) if object.key.kind == Kind::Node => {
+                let Some(mut body) = self.body(&object.key) else { return Ok(()) };
+                crate::plan::node::lay(&object.body, &mut body);
+                self.put(Kind::Node, body)
+            }
+            Write::Resize { key, uid, replicas, .. } => {
+                if let Some(Looked { found: Ok(scale), .. }) = self.scales.get_mut(key)
+                    && scale.uid == *uid
+                {
+                    scale.replicas = *replicas;
+                }
+                Ok(())
+            }
+            // Machines are not looked at.
+            Write::Mark { .. } => Ok(()),
             Write::Create(object) | Write::Apply(object) => {
                 let mut body = object.body.clone();
                 let (uid, generation) = self.identity(&object.key).unwrap_or_else(|| {
@@ -207,6 +228,7 @@ impl World {
         api::Features {
             kubernetes_minor,
             restart_all_containers: kubernetes_minor >= 36 && declared,
+            labels_nodes: self.writes_nodes,
         }
     }
 }

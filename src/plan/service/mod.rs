@@ -81,7 +81,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         findings.0.extend(names.at_launch.0);
     }
     let chosen = placing::chosen(world, &observed, &mut findings);
-    placing::judge(&observed, chosen.as_ref(), &mut findings);
+    placing::judge(world, &observed, chosen.as_ref(), &mut findings);
     let mut pass = Pass {
         observed: &observed,
         settings: &settings,
@@ -173,7 +173,7 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
         findings.0.extend(names.at_launch.0);
     }
     let chosen = placing::chosen(world, &observed, &mut findings);
-    placing::judge(&observed, chosen.as_ref(), &mut findings);
+    placing::judge(world, &observed, chosen.as_ref(), &mut findings);
     findings
 }
 

@@ -14,6 +14,7 @@ use crate::names::{self, label};
 use crate::plan::capacity_provider::Chosen;
 use crate::plan::finding::Findings;
 use crate::plan::mapping::{self, Launch, Mapping, Names, Tables};
+use crate::plan::placement::affinity::NodeLabels;
 use crate::plan::pod;
 use crate::plan::task_definition::{TaskDefinition, resolve};
 
@@ -65,7 +66,8 @@ impl<'a> Inputs<'a> {
         pod::lay(&names, task.image_pull_policy.as_deref(), &mut template);
         pod::tag(&propagated_tags(spec, task), &mut template);
         let mut findings = Findings::default();
-        placement(spec, revision, chosen.as_ref(), &observed.uid, &mut findings).lay(&mut template);
+        let of_task = (revision, NodeLabels::by(features.labels_nodes));
+        placement(spec, of_task, chosen.as_ref(), &observed.uid, &mut findings).lay(&mut template);
         json!(template)
     }
 }
