@@ -1,12 +1,13 @@
 //! CapacityProvider: ECS's CreateCapacityProvider input, and EKS's node groups and Fargate profiles as further forms of it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::schema::{self, Cel};
+use crate::ecs::managed_scaling::{Activity, Shape};
 use crate::ecs::members::Input;
 
 /// CreateCapacityProvider input, as written, or `managedNodeGroup` (EKS CreateNodegroup), or
@@ -23,6 +24,7 @@ use crate::ecs::members::Input;
     printcolumn = r#"{"name":"Type","type":"string","jsonPath":".status.type"}"#,
     printcolumn = r#"{"name":"Nodes","type":"integer","jsonPath":".status.nodes.total"}"#,
     printcolumn = r#"{"name":"Ready","type":"integer","jsonPath":".status.nodes.ready"}"#,
+    printcolumn = r#"{"name":"Desired","type":"integer","jsonPath":".status.desired"}"#,
     printcolumn = r#"{"name":"Tasks","type":"integer","jsonPath":".status.tasks"}"#,
     printcolumn = r#"{"name":"Reservation","type":"integer","jsonPath":".status.reservation"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
@@ -68,6 +70,21 @@ pub struct CapacityProviderStatus {
     /// FARGATE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<i64>,
+    /// How many nodes its group is asked for, where Linkspan sizes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<u32>,
+    /// The last change of the group's size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<Activity>,
+    /// Since when the reservation has been below targetCapacity without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below_target_since: Option<Time>,
+    /// Empty nodes that are to leave the group: they take no more tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<String>,
+    /// What its nodes offer, each kind once; of a group without nodes, what the last ones did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shapes: Vec<Shape>,
     /// Ready, Reconciling, Stalled, FullySupported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -109,6 +126,7 @@ pub struct Room {
 /// The members of `kubernetes`.
 fn kubernetes() -> Value {
     let text = |about: &str| json!({"type": "string", "nullable": true, "description": about});
+    let size = |about: &str| json!({"type": "integer", "format": "int32", "nullable": true, "description": about});
     let object = |about: &str, members: &[(&str, Value)]| {
         let mut object = schema::kubernetes(members);
         if let Some(object) = object.as_object_mut() {
@@ -168,6 +186,22 @@ fn kubernetes() -> Value {
                 ],
             ),
         ),
+        (
+            "scaleInAnnotation",
+            text(
+                "Annotation of a node, as key or key=value, by which the group ends it before \
+                others (Machines of Cluster API are marked without).",
+            ),
+        ),
+        (
+            "isolation",
+            text(
+                "What tasks of a fargateProfile share a node with: None (default: any pods), Node (no \
+                other task), or the name of a RuntimeClass.",
+            ),
+        ),
+        ("minSize", size("Fewest nodes of an autoScalingGroupProvider (default 0).")),
+        ("maxSize", size("Most nodes of an autoScalingGroupProvider (default: no bound).")),
     ])
 }
 

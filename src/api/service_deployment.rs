@@ -138,6 +138,9 @@ pub struct Features {
     /// places a pod that asks for it on no other node.
     #[serde(default)]
     pub restart_all_containers: bool,
+    /// Whether nodes could be labelled for placement expressions that a pod template cannot say.
+    #[serde(default)]
+    pub labels_nodes: bool,
 }
 
 impl Features {

@@ -72,6 +72,22 @@ pub enum Reason {
     NoCapacity,
     /// A capacity provider has no node, and none is needed.
     ScaledToZero,
+    /// A capacity provider's group was asked for more nodes.
+    ScaledOut,
+    /// A capacity provider's group was asked for fewer nodes.
+    ScaledIn,
+    /// The object whose scale is the group's size is not there.
+    ScaleTargetNotFound,
+    /// Linkspan may not use its scale.
+    ScaleTargetForbidden,
+    /// It has no scale.
+    ScaleTargetNotScalable,
+    /// It cannot be read for the time being.
+    ScaleTargetUnreachable,
+    /// Its scale, or its nodes, are not as was asked.
+    ScaleTargetIgnores,
+    /// Two capacity providers have the same nodes, or size the same group.
+    NodesShared,
     /// This kind has no behaviour in this version.
     NotImplemented,
     /// Some field of the spec has no or less effect than in ECS.
@@ -112,6 +128,14 @@ impl Reason {
             Self::InEffect => "InEffect",
             Self::NoCapacity => "NoCapacity",
             Self::ScaledToZero => "ScaledToZero",
+            Self::ScaledOut => "ScaledOut",
+            Self::ScaledIn => "ScaledIn",
+            Self::ScaleTargetNotFound => "ScaleTargetNotFound",
+            Self::ScaleTargetForbidden => "ScaleTargetForbidden",
+            Self::ScaleTargetNotScalable => "ScaleTargetNotScalable",
+            Self::ScaleTargetUnreachable => "ScaleTargetUnreachable",
+            Self::ScaleTargetIgnores => "ScaleTargetIgnores",
+            Self::NodesShared => "NodesShared",
             Self::NotImplemented => "NotImplemented",
             Self::FieldsNotHonoured => "FieldsNotHonoured",
             Self::AllFieldsHonoured => "AllFieldsHonoured",

@@ -37,6 +37,16 @@ pub struct Controller {
     /// A JSON file with a list of CapacityProviders that are made where they are absent.
     #[arg(long, value_name = "FILE")]
     default_capacity_providers: Option<PathBuf>,
+    /// Whether nodes are written, which has to be granted: labels for placement constraints that a
+    /// pod template cannot say, and the cordon and mark of empty nodes that leave their group.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        env = "LINKSPAN_NODE_WRITES"
+    )]
+    node_writes: bool,
     #[command(flatten)]
     election: Election,
     #[command(flatten)]
@@ -148,6 +158,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             namespaces: arguments.watch_namespaces,
             default_capacity_providers: arguments.default_capacity_providers,
             leader_election: arguments.election.into(),
+            node_writes: arguments.node_writes,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

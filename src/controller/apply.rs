@@ -6,6 +6,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::sizes;
 use crate::names::FIELD_MANAGER;
 use crate::plan::Write;
 use crate::world::{Kind, ObjectKey};
@@ -68,11 +69,7 @@ impl Applier {
                 ]);
                 let patch: Patch<()> =
                     Patch::Json(serde_json::from_value(body).unwrap_or_default());
-                let parameters = PatchParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    ..PatchParams::default()
-                };
-                api.patch_status(&key.name, &parameters, &patch).await.map_err(failed)?
+                api.patch_status(&key.name, &ours(), &patch).await.map_err(failed)?
             }
             Write::Delete { uid, .. } => {
                 let parameters = DeleteParams {
@@ -89,17 +86,37 @@ impl Applier {
                     Err(error) => return Err(failed(error)),
                 }
             }
+            Write::Resize { target, uid, version, replicas, .. } => {
+                let body = json!({
+                    "metadata": {"uid": uid, "resourceVersion": version},
+                    "spec": {"replicas": replicas},
+                });
+                let (api, _) = sizes::api(&self.client, target).await.map_err(failed)?;
+                let patch = Patch::Merge(&body);
+                let scale = api.patch_scale(&target.name, &ours(), &patch).await.map_err(failed)?;
+                return Ok(serde_json::to_value(scale).ok());
+            }
+            Write::Mark { machine, annotation, value, .. } => {
+                let body = json!({"metadata": {"annotations": {*annotation: value}}});
+                let (group, version) =
+                    machine.api_version.split_once('/').unwrap_or(("", &machine.api_version));
+                let kind = GroupVersionKind::gvk(group, version, "Machine");
+                let resource = ApiResource::from_gvk_with_plural(&kind, "machines");
+                let api: Api<DynamicObject> =
+                    Api::namespaced_with(self.client.clone(), &machine.namespace, &resource);
+                match api.patch(&machine.name, &ours(), &Patch::Merge(&body)).await {
+                    Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+                    other => other.map_err(failed)?,
+                };
+                return Ok(None);
+            }
             Write::Scale { uid, version, replicas, .. } => {
                 let body = json!({
                     "metadata": {"uid": uid, "resourceVersion": version},
                     "spec": {"replicas": replicas},
                 });
-                let parameters = PatchParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    ..PatchParams::default()
-                };
                 let patch = Patch::Merge(&body);
-                api.patch_scale(&key.name, &parameters, &patch).await.map_err(failed)?;
+                api.patch_scale(&key.name, &ours(), &patch).await.map_err(failed)?;
                 // What was answered is the subresource.
                 api.get(&key.name).await.map_err(failed)?
             }
@@ -115,6 +132,11 @@ impl Applier {
             Api::namespaced_with(self.client.clone(), &key.namespace, &resource)
         }
     }
+}
+
+/// A patch that is not an apply, under our name.
+fn ours() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 /// How a kind is named to the API server.

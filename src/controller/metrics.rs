@@ -151,7 +151,8 @@ impl Metrics {
             Write::Create(_) => "create",
             Write::Apply(_) => "apply",
             Write::Delete { .. } => "delete",
-            Write::Scale { .. } => "scale",
+            Write::Scale { .. } | Write::Resize { .. } => "scale",
+            Write::Mark { .. } => "annotate",
             Write::Status { .. } | Write::MendStatus { .. } => "status",
         };
         let outcome = error.map_or("done", Error::label);

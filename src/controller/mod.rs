@@ -19,6 +19,7 @@ mod pod_status;
 mod queue;
 mod reconcile;
 mod report;
+mod sizes;
 mod telemetry;
 mod watch;
 
@@ -71,6 +72,9 @@ pub struct Settings {
     pub default_capacity_providers: Option<PathBuf>,
     /// How it is found out which of several replicas writes; none where there is only one.
     pub leader_election: Option<LeaderElection>,
+    /// Whether nodes are written: labels for placement expressions, and the cordon and mark of nodes
+    /// that leave their group.
+    pub node_writes: bool,
 }
 
 impl Default for Settings {
@@ -85,6 +89,7 @@ impl Default for Settings {
             namespaces: Vec::new(),
             default_capacity_providers: None,
             leader_election: None,
+            node_writes: true,
         }
     }
 }
@@ -92,6 +97,7 @@ impl Default for Settings {
 /// What all tasks of the operator share.
 pub(crate) struct Shared {
     world: RwLock<World>,
+    client: Client,
     requests: UnboundedSender<queue::Request>,
     applier: Applier,
     recorder: report::Recorder,
@@ -162,8 +168,10 @@ pub async fn run(
         world: RwLock::new(World {
             server_minor: Some(minor),
             scaling_timing: settings.scaling_timing,
+            writes_nodes: settings.node_writes,
             ..World::of_a_cluster()
         }),
+        client: client.clone(),
         requests,
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::{Error, Retry};
-use super::{Shared, watch};
+use super::{Shared, sizes, watch};
+use crate::plan::capacity_provider::{Looked, Scale};
 use crate::plan::{self, Plan, Rejection, Write, is_root};
-use crate::world::ObjectKey;
+use crate::world::{Kind, ObjectKey};
 
 /// Even without any event, each object is looked at again after so long.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
@@ -27,7 +28,7 @@ enum Outcome {
 /// Plans for one object and carries it out.
 pub(super) async fn reconcile(shared: &Shared, key: &ObjectKey) {
     let started = Instant::now();
-    let plan = plan_now(shared, key);
+    let plan = plan_as_of_now(shared, key).await;
     let outcome = carry_out(shared, key, &plan).await;
     let next = match outcome {
         Outcome::Done { later } => {
@@ -44,6 +45,20 @@ pub(super) async fn reconcile(shared: &Shared, key: &ObjectKey) {
         return;
     }
     shared.request(key.clone(), next);
+}
+
+/// Plans; where the plan goes by something that no watch brings, it is looked at, and planned again.
+async fn plan_as_of_now(shared: &Shared, key: &ObjectKey) -> Plan {
+    let plan = plan_now(shared, key);
+    let Some(target) = &plan.looks_at else {
+        if key.kind == Kind::CapacityProvider {
+            shared.write().scales.remove(key);
+        }
+        return plan;
+    };
+    let looked = sizes::look(&shared.client, target).await;
+    shared.write().scales.insert(key.clone(), looked);
+    plan_now(shared, key)
 }
 
 fn plan_now(shared: &Shared, key: &ObjectKey) -> Plan {
@@ -109,6 +124,17 @@ async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
 
 fn take(shared: &Shared, write: &Write, answer: Option<Value>) {
     let key = write.key();
+    match write {
+        Write::Resize { target, .. } => {
+            if let Some(answer) = answer {
+                let looked = Looked { target: target.clone(), found: Ok(Scale::of(&answer)) };
+                shared.write().scales.insert(key.clone(), looked);
+            }
+            return;
+        }
+        Write::Mark { .. } => return,
+        _ => {}
+    }
     let taken = watch::take_answer(&mut shared.write(), key, answer);
     match taken {
         Ok(mut roots) => {

@@ -17,8 +17,6 @@ use serde::{Deserialize, Serialize};
 pub use settings::{Settings, Target};
 pub use shape::{Needs, Shape, TaskGroup, grouped};
 
-/// How long the reservation is below the target before a group shrinks.
-const BELOW_TARGET: SignedDuration = SignedDuration::from_mins(15);
 /// How many instances a group without any gets at first, whatever its tasks need.
 const FIRST_INSTANCES: u32 = 2;
 
@@ -177,7 +175,7 @@ pub fn reservation(settings: &Settings, group: &Group) -> Reservation {
 /// The size that brings the reservation to the target, rounded up: `ceil(M · 100 / target)`. A
 /// group without instances always begins with two, within the steps.
 pub fn wanted(settings: &Settings, reservation: Reservation) -> u32 {
-    if reservation.instances == 0 && reservation.needed > 0 {
+    if reservation.instances == 0 && reservation.needed > 0 && settings.begins_with_two {
         return FIRST_INSTANCES.min(settings.maximum_step).max(settings.minimum_step);
     }
     let target = u64::from(settings.target.percent());
@@ -207,7 +205,7 @@ pub fn decide(settings: &Settings, group: &Group, state: &State, now: Timestamp)
         grow(settings, group, bounded, now, &mut decision);
     } else if wanted < group.instances {
         // A most that is below what there is is no reason to end what is needed.
-        shrink(group, wanted.max(group.least), now, &mut decision);
+        shrink(settings, group, wanted.max(group.least), now, &mut decision);
     }
     decision
 }
@@ -233,9 +231,15 @@ fn grow(settings: &Settings, group: &Group, bounded: u32, now: Timestamp, decisi
     record(group.size, bounded, cause, now, decision);
 }
 
-fn shrink(group: &Group, bounded: u32, now: Timestamp, decision: &mut Decision) {
+fn shrink(
+    settings: &Settings,
+    group: &Group,
+    bounded: u32,
+    now: Timestamp,
+    decision: &mut Decision,
+) {
     let since = decision.state.below_target_since.as_ref().map_or(now, |since| since.0);
-    let due = since.checked_add(BELOW_TARGET).unwrap_or(Timestamp::MAX);
+    let due = since.checked_add(settings.below_target).unwrap_or(Timestamp::MAX);
     // No more than half at once. What runs is needed, and what is needed is wanted, so that no
     // instance that runs a task has to leave.
     let at_once = (group.instances / 2).max(1);
@@ -249,8 +253,10 @@ fn shrink(group: &Group, bounded: u32, now: Timestamp, decision: &mut Decision) 
         Step::Stay(Why::Ending)
     } else {
         let cause = format!(
-            "{} of {} instances needed for 15 minutes",
-            decision.reservation.needed, group.instances
+            "{} of {} instances needed for {} minutes",
+            decision.reservation.needed,
+            group.instances,
+            settings.below_target.as_secs().div_euclid(60)
         );
         record(group.size, smallest, cause, now, decision);
         Step::Shrink(smallest)

@@ -14,7 +14,9 @@
 //! 4. **Settling.** Planning and carrying out, over and over, comes to an empty plan.
 //! 5. **Safe at every step.** In any interleaving of our writes and the cluster's, healthy tasks
 //!    stay at or above `minimumHealthyPercent`, and all tasks at or below `maximumPercent`.
-//! 6. **Humble.** Only objects with our owner reference are written, and only our fields of them.
+//! 6. **Humble.** Only objects with our owner reference are written, and only our fields of them; of
+//!    nodes, where that was granted, our labels and marks, and the scale of an object that an
+//!    administrator names.
 //! 7. **Quiet.** `lastTransitionTime` moves only when `status` moves; an equal status is not written.
 //! 8. **Awake.** Where time alone can change the answer, `wake_at` says when.
 
@@ -25,6 +27,7 @@ pub mod diff;
 pub mod finding;
 pub mod judge;
 pub mod mapping;
+pub mod node;
 mod not_implemented;
 pub mod placement;
 pub mod pod;
@@ -40,6 +43,7 @@ use serde_json::Value;
 pub use finding::{Finding, Level};
 pub use route::{is_root, roots_of};
 
+use self::capacity_provider::ScaleTarget;
 use self::scaling::measured::Measure;
 use crate::api::Reason;
 use crate::world::{Kind, Object, ObjectKey, World};
@@ -93,6 +97,9 @@ pub struct Plan {
     pub waiting: Option<Waiting>,
     /// The metrics that the next plans want to see in [`World::measured`].
     pub measures: Vec<Measure>,
+    /// The object whose scale this plan wants to see in [`World::scales`]: it is read, and planned
+    /// again, before anything is carried out.
+    pub looks_at: Option<ScaleTarget>,
 }
 
 impl Plan {
@@ -140,6 +147,33 @@ pub enum Write {
         /// The count.
         replicas: i32,
     },
+    /// Set the size of a capacity provider's group through the scale subresource of the object that
+    /// it names, if that still is the one of this UID and version.
+    Resize {
+        /// The capacity provider.
+        key: ObjectKey,
+        /// The object whose scale is the size.
+        target: ScaleTarget,
+        /// The UID that it must have.
+        uid: String,
+        /// The resource version that it must have: whoever else has set the size meanwhile is heard
+        /// first.
+        version: Option<String>,
+        /// The size, in nodes.
+        replicas: u32,
+    },
+    /// Mark the machine behind a node of a capacity provider, or take the mark away; a machine that
+    /// is gone needs none.
+    Mark {
+        /// The capacity provider.
+        key: ObjectKey,
+        /// The machine.
+        machine: Machine,
+        /// The annotation.
+        annotation: &'static str,
+        /// Its value; none takes it away.
+        value: Option<String>,
+    },
     /// Set the whole status of an object that cannot be read, which the API server could not merge
     /// with another, if it still is the one of this UID.
     MendStatus {
@@ -152,14 +186,27 @@ pub enum Write {
     },
 }
 
+/// A Machine of Cluster API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Group and version.
+    pub api_version: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
 impl Write {
-    /// The object that is written.
+    /// The object that is written; of a group or machine the capacity provider for which it is.
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Create(object) | Self::Apply(object) => &object.key,
             Self::Delete { key, .. }
             | Self::Status { key, .. }
             | Self::Scale { key, .. }
+            | Self::Resize { key, .. }
+            | Self::Mark { key, .. }
             | Self::MendStatus { key, .. } => key,
         }
     }
@@ -182,6 +229,10 @@ pub struct Note {
 /// an empty plan.
 pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     if let Some(unreadable) = world.unreadable.get(key) {
+        if key.kind == Kind::Node {
+            // Its status is its kubelet's.
+            return Plan::default();
+        }
         return not_implemented::unreadable(key, unreadable, moment);
     }
     match key.kind {
@@ -191,6 +242,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         Kind::Service => service::plan(world, key, moment),
         Kind::Cluster => cluster::plan(world, key, moment),
         Kind::CapacityProvider => capacity_provider::plan(world, key, moment),
+        Kind::Node => node::plan(world, key),
         Kind::Task | Kind::Rule => not_implemented::plan(world, key, moment),
         Kind::ServiceDeployment
         | Kind::Deployment
@@ -200,8 +252,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         | Kind::DisruptionBudget
         | Kind::HorizontalPodAutoscaler
         | Kind::NetworkPolicy
-        | Kind::Ingress
-        | Kind::Node => Plan::default(),
+        | Kind::Ingress => Plan::default(),
     }
 }
 

@@ -22,7 +22,7 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
         let meta = object.meta();
         let namespace = meta.namespace.as_deref().unwrap_or_default();
         let name = meta.name.as_deref().unwrap_or_default();
-        if is_root(K::KIND) {
+        if is_root(K::KIND) && (K::KIND != Kind::Node || is_news_of_node(world, old, new)) {
             roots.insert(ObjectKey::new(K::KIND, namespace, name));
         }
         // Whoever made it: it may be in the way, or may have lost what says whose it is.
@@ -47,6 +47,8 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
         // Whose strategy names it, whose cluster's does, or whom it selects by namespace and labels:
         // people change a provider seldom, so that all are asked. Its status is no news to them.
         roots.extend(world.services.keys());
+        // And who may have the same nodes.
+        roots.extend(world.capacity_providers.keys());
     }
     for index in before.union(&now) {
         let moved = !(before.contains(index) && now.contains(index));
@@ -54,6 +56,15 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
         roots.extend(related(world, K::KIND, index, moved, left));
     }
     roots
+}
+
+/// Whether a node's own plan would see a difference, where there is one at all.
+fn is_news_of_node<K: Shelved>(world: &World, old: Option<&Arc<K>>, new: Option<&Arc<K>>) -> bool {
+    world.writes_nodes
+        && match (old, new) {
+            (Some(old), Some(new)) => new.is_news(old),
+            _ => new.is_some(),
+        }
 }
 
 /// Whether an object came, went, or has another spec than before.
@@ -73,7 +84,8 @@ pub fn is_root(kind: Kind) -> bool {
         | Kind::TaskDefinitionRevision
         | Kind::Service
         | Kind::Task
-        | Kind::Rule => true,
+        | Kind::Rule
+        | Kind::Node => true,
         Kind::ServiceDeployment
         | Kind::Deployment
         | Kind::ReplicaSet
@@ -82,8 +94,7 @@ pub fn is_root(kind: Kind) -> bool {
         | Kind::DisruptionBudget
         | Kind::HorizontalPodAutoscaler
         | Kind::NetworkPolicy
-        | Kind::Ingress
-        | Kind::Node => false,
+        | Kind::Ingress => false,
     }
 }
 
@@ -124,6 +135,13 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         // Of which node a task takes room, or for which provider's it waits. That a task has become
         // ready, or that it restarts, moves nothing here.
         (Kind::Pod, Index::Placed(placed)) if moved => of_task(world, placed),
+        // The node that is to leave its group, or is no longer.
+        (Kind::CapacityProvider, Index::Leaving(node)) if moved => nodes(world, [node.as_str()]),
+        // The first and the last that needs a label on nodes.
+        (Kind::ServiceDeployment, Index::NeedsNodeLabel(_)) if moved && world.writes_nodes => {
+            let others = world.records.find_keys(index).len().saturating_sub(usize::from(!left));
+            if others == 0 { world.nodes.keys().collect() } else { Vec::new() }
+        }
         // Who follows the family; and whose record or workload it is, by what nobody can change.
         (Kind::TaskDefinition, Index::Family(_))
         | (Kind::ServiceDeployment | Kind::Deployment, Index::Service(_)) => services(world, index),
@@ -155,10 +173,21 @@ fn of_task(world: &World, placed: &Placed) -> Vec<ObjectKey> {
         let index = Index::ProviderName(placed.provider.clone());
         return world.capacity_providers.find_keys(&index);
     }
+    let mut roots = Vec::new();
+    if world.writes_nodes && super::node::tasks_matter(world) {
+        roots.extend(nodes(world, [placed.node.as_str()]));
+    }
     let node = world.nodes.get("", &placed.node);
     let labels = node.iter().flat_map(|node| node.metadata.labels.iter().flatten());
     let indexes = labels.map(|(key, value)| Index::NodeLabel(format!("{key}={value}")));
-    indexes.flat_map(|index| world.capacity_providers.find_keys(&index)).collect()
+    roots.extend(indexes.flat_map(|index| world.capacity_providers.find_keys(&index)));
+    roots
+}
+
+/// Nodes by name, where they may be written.
+fn nodes<'a>(world: &World, names: impl IntoIterator<Item = &'a str>) -> Vec<ObjectKey> {
+    let names = names.into_iter().filter(|_| world.writes_nodes);
+    names.map(|name| ObjectKey::new(Kind::Node, "", name)).collect()
 }
 
 fn family(world: &World, index: &Index) -> Vec<ObjectKey> {

@@ -169,7 +169,11 @@ impl<'a> Rendering<'a> {
                     }
                 }
                 Write::Delete { key, .. } => written.retain(|(other, _)| other != key),
-                Write::Status { .. } | Write::MendStatus { .. } | Write::Scale { .. } => {}
+                Write::Status { .. }
+                | Write::MendStatus { .. }
+                | Write::Scale { .. }
+                | Write::Resize { .. }
+                | Write::Mark { .. } => {}
             }
         })
         .map_err(|defect| defect.to_string())?;

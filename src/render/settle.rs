@@ -90,7 +90,8 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::TaskDefinitionRevision
             | Kind::Service
             | Kind::Task
-            | Kind::Rule => crate::world::each_kind!(kind, keys(world, &mut planned)),
+            | Kind::Rule
+            | Kind::Node => crate::world::each_kind!(kind, keys(world, &mut planned)),
             Kind::ServiceDeployment
             | Kind::Deployment
             | Kind::ReplicaSet
@@ -99,8 +100,7 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::DisruptionBudget
             | Kind::HorizontalPodAutoscaler
             | Kind::NetworkPolicy
-            | Kind::Ingress
-            | Kind::Node => {}
+            | Kind::Ingress => {}
         }
     }
     planned

@@ -7,6 +7,7 @@
 pub mod control_plane;
 mod example;
 mod groups;
+pub mod scaled_group;
 mod story;
 mod table;
 
@@ -51,7 +52,7 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     let control_plane = ControlPlane::start(Options {
         version: sandbox.version,
         progress: Arc::new(Lines::new(std::io::stderr())),
-        crds: crate::api::crds(),
+        crds: crate::api::crds().into_iter().chain([scaled_group::crd()]).collect(),
         ..Options::default()
     })
     .await?;
@@ -61,6 +62,7 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
         group.create(&client).await.with_context(|| format!("making node group {}", group.name))?;
     }
 
+    let groups = tokio::spawn(scaled_group::follow(client.clone()));
     // The operator has a connection of its own, as it has in a cluster.
     let stop = CancellationToken::new();
     let operator =
@@ -94,6 +96,7 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     }
     stop.cancel();
     operator.await.context("the operator was lost")?.context("the operator ended")?;
+    groups.abort();
     control_plane.stop().await;
     told.map(|_| ())
 }

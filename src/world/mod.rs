@@ -27,6 +27,7 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
 use crate::names;
+use crate::plan::capacity_provider::Looked;
 use crate::plan::scaling::measured::Measured;
 use crate::plan::{Write, roots_of};
 
@@ -71,6 +72,11 @@ pub struct World {
     pub ingresses: Shelf<networkingv1::Ingress>,
     /// Nodes.
     pub nodes: Shelf<corev1::Node>,
+    /// Whether nodes may be written: that right is granted, or not, where the operator is installed.
+    pub writes_nodes: bool,
+    /// What was found of the objects whose scale is the size of a capacity provider's group, by
+    /// CapacityProvider.
+    pub scales: BTreeMap<ObjectKey, Looked>,
     /// What was measured lately, by Service.
     pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.
@@ -134,6 +140,21 @@ impl World {
             seen == Some(uid)
         };
         match write {
+            Write::Apply(object) if object.key.kind == Kind::Node => {
+                let Some(mut body) = before else { return Ok(BTreeSet::new()) };
+                crate::plan::node::lay(&object.body, &mut body);
+                self.take(Kind::Node, body)
+            }
+            Write::Resize { key, uid, replicas, .. } => {
+                if let Some(Looked { found: Ok(scale), .. }) = self.scales.get_mut(key)
+                    && scale.uid == *uid
+                {
+                    scale.replicas = *replicas;
+                }
+                Ok([key.clone()].into())
+            }
+            // Machines are not looked at.
+            Write::Mark { .. } => Ok(BTreeSet::new()),
             Write::Create(object) | Write::Apply(object) => {
                 let mut body = object.body.clone();
                 let Some(before) = before else {
@@ -231,6 +252,7 @@ impl World {
         api::Features {
             kubernetes_minor,
             restart_all_containers: kubernetes_minor >= 36 && declared,
+            labels_nodes: self.writes_nodes,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! It is kept as the pod's index, so that the sum over ten thousand tasks decodes no pod, and so that
 //! a pod which merely becomes ready changes nothing here. It decides nothing.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1 as corev1;
 
 use super::{Index, World};
@@ -78,6 +80,14 @@ impl World {
         self.placed(&Placed::first("", provider), |placed| {
             placed.node.is_empty() && placed.provider == provider
         })
+    }
+
+    /// The pods of the tasks on a node.
+    pub fn pods_on(&self, node: &str) -> Vec<Arc<corev1::Pod>> {
+        let mut kinds: Vec<&Placed> = self.tasks_on(node);
+        kinds.dedup();
+        let of = |placed: &Placed| self.pods.find(&Index::Placed(Box::new(placed.clone())));
+        kinds.into_iter().flat_map(of).collect()
     }
 
     fn placed(&self, first: &Index, is_one: impl Fn(&Placed) -> bool) -> Vec<&Placed> {

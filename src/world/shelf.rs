@@ -19,7 +19,7 @@ use crate::api;
 use crate::ecs::reference;
 use crate::names::{self, GROUP, label};
 use crate::plan::capacity_provider::{self, Standing};
-use crate::plan::service;
+use crate::plan::{node, service};
 
 /// A question other than the name, by which objects are found without a search.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +42,13 @@ pub enum Index {
     NodeLabel(String),
     /// A task by what it takes, and of which node.
     Placed(Box<Placed>),
+    /// The capacity providers that have named this node to leave its group.
+    Leaving(String),
+    /// The deployment records whose pods go only to nodes that carry this label of an expression.
+    NeedsNodeLabel(String),
+    /// The deployment records and revisions that have an expression for which this label stands, and
+    /// the expression.
+    SaidByLabel(String, String),
 }
 
 /// A kind of object that is kept in the [`World`].
@@ -62,6 +69,10 @@ pub trait Shelved:
     /// How this node stands, if it is one.
     fn standing(&self) -> Option<Standing> {
         None
+    }
+    /// Whether this differs from what it was before in something that its own plan looks at.
+    fn is_news(&self, _before: &Self) -> bool {
+        true
     }
 }
 
@@ -325,6 +336,22 @@ impl Shelved for corev1::Node {
     fn standing(&self) -> Option<Standing> {
         Some(Standing::of(self))
     }
+    /// Its kubelet writes its status every few minutes, and little of that is looked at.
+    fn is_news(&self, before: &Self) -> bool {
+        let told = |node: &Self| {
+            let status = node.status.as_ref();
+            let answers = status.and_then(|status| {
+                let mut conditions = status.conditions.iter().flatten();
+                conditions.find(|one| one.type_ == "Ready").map(|one| one.status == "Unknown")
+            });
+            let version =
+                status.and_then(|s| s.node_info.as_ref()).map(|info| info.kubelet_version.clone());
+            let meta = &node.metadata;
+            let meta = (meta.uid.clone(), meta.labels.clone(), meta.annotations.clone());
+            (meta, node.metadata.deletion_timestamp.clone(), node.spec.clone(), answers, version)
+        };
+        told(self) != told(before)
+    }
 }
 
 impl Index {
@@ -369,7 +396,12 @@ shelved!(api::CapacityProvider => CapacityProvider, capacity_providers,
         capacity_provider::selection_of(&object.spec.0, object.metadata.name.as_deref());
     let labels = selection.iter().flat_map(capacity_provider::Selection::labels);
     let labels = labels.flat_map(|(key, value)| [key.to_owned(), format!("{key}={value}")]);
-    labels.map(Index::NodeLabel).chain([Index::provider_name(&name)]).collect()
+    let leaving = object.status.iter().flat_map(|status| status.leaving.iter().cloned());
+    labels
+        .map(Index::NodeLabel)
+        .chain([Index::provider_name(&name)])
+        .chain(leaving.map(Index::Leaving))
+        .collect()
 });
 shelved!(corev1::Pod => Pod, pods, |pod: &corev1::Pod| {
     let uid = pod.metadata.service_uid();
@@ -391,12 +423,18 @@ shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api:
 });
 shelved!(api::TaskDefinitionRevision => TaskDefinitionRevision, revisions,
 |object: &api::TaskDefinitionRevision| {
-    vec![Index::family(namespace_of(object), &reference::family_of(&object.spec.0, None))]
+    let family = Index::family(namespace_of(object), &reference::family_of(&object.spec.0, None));
+    said_by_label(&object.spec.0).chain([family]).collect()
 });
 shelved!(api::ServiceDeployment => ServiceDeployment, records, |object: &api::ServiceDeployment| {
     let mut indexes = vec![Index::service(namespace_of(object), &object.spec.service.uid)];
     if let Ok(reference) = reference::task_definition(&object.spec.task_definition) {
         indexes.push(Index::family(namespace_of(object), &reference.family));
+    }
+    let needed = node::needed_labels(&object.spec.template);
+    if !needed.is_empty() {
+        indexes.extend(said_by_label(&object.spec.requested));
+        indexes.extend(needed.into_iter().map(Index::NeedsNodeLabel));
     }
     indexes
 });
@@ -427,6 +465,11 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     }
     indexes
 });
+
+fn said_by_label(spec: &serde_json::Value) -> impl Iterator<Item = Index> {
+    let said = node::said_by_label(spec).into_iter();
+    said.map(|(label, expression)| Index::SaidByLabel(label, expression))
+}
 
 fn namespace_of<K: Shelved>(object: &K) -> &str {
     object.meta().namespace.as_deref().unwrap_or_default()

@@ -21,6 +21,7 @@ mod autoscaling;
 mod bounds;
 mod capacity;
 mod conflicts;
+mod constraints;
 #[path = "../included/corpus.rs"]
 mod corpus;
 #[path = "../included/defects.rs"]
@@ -43,6 +44,7 @@ mod pods;
 mod quiet;
 mod references;
 mod rolling;
+mod sizing;
 mod strategies;
 mod support;
 mod versions;

@@ -21,7 +21,7 @@ use linkspan::ecs::scaling::target_tracking::Timing;
 use linkspan::names;
 use linkspan::plan::conditions::holds;
 use linkspan::sandbox::control_plane::{ControlPlane, Lines, Options, Version};
-use linkspan::sandbox::node_groups;
+use linkspan::sandbox::{node_groups, scaled_group};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -44,7 +44,7 @@ pub(crate) fn options() -> Options {
     Options {
         version: version(),
         progress: Arc::new(Lines::new(std::io::stderr())),
-        crds: linkspan::api::crds(),
+        crds: linkspan::api::crds().into_iter().chain([scaled_group::crd()]).collect(),
         ..Options::default()
     }
 }
@@ -94,6 +94,7 @@ impl Operator {
                 .build()
                 .unwrap();
             runtime.block_on(async {
+                tokio::spawn(scaled_group::follow(Client::try_from(config.clone()).unwrap()));
                 controller::run(config, settings(), told).await.unwrap();
             });
         });

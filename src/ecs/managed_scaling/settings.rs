@@ -1,5 +1,6 @@
 //! How is managed scaling set?
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::ecs::fault::{Fault, whole};
@@ -18,6 +19,11 @@ pub struct Settings {
     /// `instanceWarmupPeriod`: how long after an instance came up no more are added, in seconds, 0
     /// to 10,000.
     pub warmup_seconds: u32,
+    /// Whether a group without any instance begins with two, as ECS has it, whatever its tasks need.
+    pub begins_with_two: bool,
+    /// How long the reservation is below the target before the group shrinks: 15 minutes. Only tests
+    /// have another.
+    pub below_target: SignedDuration,
 }
 
 /// `targetCapacity`: how much of a group should be in use, in percent, 1 to 100.
@@ -44,6 +50,8 @@ impl Default for Settings {
             minimum_step: 1,
             maximum_step: 10_000,
             warmup_seconds: 300,
+            begins_with_two: true,
+            below_target: SignedDuration::from_mins(15),
         }
     }
 }
@@ -69,6 +77,7 @@ impl Settings {
             minimum_step: number("minimumScalingStepSize", default.minimum_step, STEPS),
             maximum_step: number("maximumScalingStepSize", default.maximum_step, STEPS),
             warmup_seconds: number("instanceWarmupPeriod", default.warmup_seconds, 0..=10_000),
+            ..default
         };
         match members.get("status") {
             None | Some(Value::Null) => {}

@@ -4,7 +4,7 @@
 //! the nodes of EKS are in `node_group` and `fargate_profile`.
 
 use super::row::Shape::{Integer, Object, Objects, String};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, Recorded};
 use super::row::{Member, row};
 
 /// What every group of nodes differs in.
@@ -45,46 +45,54 @@ pub(super) const CAPACITY_PROVIDER: &[Member] = &[
     row(
         "autoScalingGroupProvider.managedScaling",
         Object,
-        NotYet,
+        Honoured,
         "Grows and shrinks the group to fit the tasks.",
     ),
-    row("autoScalingGroupProvider.managedScaling.status", String, NotYet, "ENABLED or DISABLED."),
+    row("autoScalingGroupProvider.managedScaling.status", String, Honoured, "ENABLED or DISABLED."),
     row(
         "autoScalingGroupProvider.managedScaling.targetCapacity",
         Integer,
-        NotYet,
+        Honoured,
         "Percent of the group that should be in use, 1 to 100 (default 100).",
     ),
     row(
         "autoScalingGroupProvider.managedScaling.minimumScalingStepSize",
         Integer,
-        NotYet,
+        Honoured,
         "Fewest nodes added at once, 1 to 10000 (default 1).",
     ),
     row(
         "autoScalingGroupProvider.managedScaling.maximumScalingStepSize",
         Integer,
-        NotYet,
+        Honoured,
         "Most nodes added at once, 1 to 10000 (default 10000).",
     ),
     row(
         "autoScalingGroupProvider.managedScaling.instanceWarmupPeriod",
         Integer,
-        NotYet,
+        Honoured,
         "Seconds until a new node counts, 0 to 10000 (default 300).",
     ),
     row(
         "autoScalingGroupProvider.managedTerminationProtection",
         String,
-        NotYet,
+        Approximated(
+            "Linkspan itself ends empty nodes only, protected or not; tasks tell cluster-autoscaler and \
+             Karpenter to leave their nodes alone",
+        ),
         "Keeps nodes that run tasks: ENABLED or DISABLED (default DISABLED).",
-    ),
+    )
+    .harmless(&["DISABLED"]),
     row(
         "autoScalingGroupProvider.managedDraining",
         String,
-        NotYet,
+        Approximated(
+            "only empty nodes are taken away here; who ends others drains them by evictions, which \
+             each service's disruption budget bounds",
+        ),
         "Moves tasks away before a node ends: ENABLED or DISABLED (default ENABLED).",
-    ),
+    )
+    .harmless(&["ENABLED"]),
     row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
     row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
     row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),

@@ -3,7 +3,7 @@
 //! The input of the EKS call `CreateNodegroup`, under `managedNodeGroup`.
 
 use super::row::Shape::{Boolean, Integer, Object, Objects, String, StringMap, Strings};
-use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, Recorded};
 use super::row::{Member, row};
 
 /// The members about a managed node group.
@@ -25,13 +25,18 @@ pub(super) const NODE_GROUP: &[Member] = &[
         "Node group name, unique in its cluster.",
     )
     .required(),
-    row("managedNodeGroup.scalingConfig", Object, NotYet, "How many nodes there are."),
-    row("managedNodeGroup.scalingConfig.minSize", Integer, NotYet, "Fewest nodes."),
-    row("managedNodeGroup.scalingConfig.maxSize", Integer, NotYet, "Most nodes."),
+    row(
+        "managedNodeGroup.scalingConfig",
+        Object,
+        Honoured,
+        "How many nodes there are: the bounds of what kubernetes.scaleTargetRef is set to.",
+    ),
+    row("managedNodeGroup.scalingConfig.minSize", Integer, Honoured, "Fewest nodes."),
+    row("managedNodeGroup.scalingConfig.maxSize", Integer, Honoured, "Most nodes."),
     row(
         "managedNodeGroup.scalingConfig.desiredSize",
         Integer,
-        NotYet,
+        Approximated("the size follows the tasks, between minSize and maxSize"),
         "Nodes to have now; a cluster autoscaler changes it.",
     ),
     row(
@@ -72,14 +77,24 @@ pub(super) const NODE_GROUP: &[Member] = &[
         "Groups allowed to connect; with a key and none here, everyone may.",
     ),
     row("managedNodeGroup.nodeRole", String, Recorded, "IAM role of the nodes.").required(),
-    row("managedNodeGroup.labels", StringMap, NotYet, "Kubernetes labels of the nodes."),
-    row("managedNodeGroup.taints", Objects, NotYet, "Kubernetes taints of the nodes."),
-    row("managedNodeGroup.taints[].key", String, NotYet, "Taint key."),
-    row("managedNodeGroup.taints[].value", String, NotYet, "Taint value."),
+    row(
+        "managedNodeGroup.labels",
+        StringMap,
+        Recorded,
+        "Kubernetes labels of the nodes, which who makes the nodes gives them.",
+    ),
+    row(
+        "managedNodeGroup.taints",
+        Objects,
+        Honoured,
+        "Kubernetes taints of the nodes, which its tasks tolerate.",
+    ),
+    row("managedNodeGroup.taints[].key", String, Honoured, "Taint key."),
+    row("managedNodeGroup.taints[].value", String, Honoured, "Taint value."),
     row(
         "managedNodeGroup.taints[].effect",
         String,
-        NotYet,
+        Honoured,
         "NO_SCHEDULE, NO_EXECUTE or PREFER_NO_SCHEDULE.",
     ),
     row(
@@ -196,7 +211,7 @@ pub(super) const NODE_GROUP: &[Member] = &[
     row(
         "managedNodeGroup.capacityType",
         String,
-        NotYet,
+        Honoured,
         "ON_DEMAND, SPOT or CAPACITY_BLOCK (default ON_DEMAND).",
     ),
     row(

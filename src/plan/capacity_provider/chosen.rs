@@ -11,17 +11,20 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::nodes::Selection;
 use super::read::BUILT_IN;
-use super::{CapacityProvider, Form, read};
+use super::{CapacityProvider, Form, Isolation, read};
 use crate::ecs::fault::Fault;
 use crate::ecs::reference::text;
 use crate::ecs::strategy::Strategy;
 use crate::plan::finding::Findings;
 use crate::plan::judge::is_empty;
+use crate::plan::placement::affinity::HOSTNAME;
+use crate::plan::placement::groups;
 
 /// The specs of CapacityProvider objects, by their ECS names.
 pub type Objects = BTreeMap<String, Value>;
@@ -62,6 +65,12 @@ pub struct Capacity {
     pub preferred: Vec<corev1::PreferredSchedulingTerm>,
     /// What the pods tolerate.
     pub tolerations: Vec<corev1::Toleration>,
+    /// Pods with which they share no node.
+    pub apart: Vec<corev1::PodAffinityTerm>,
+    /// The runtime class of the pods.
+    pub runtime_class: Option<String>,
+    /// Annotations of the pods.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Chooses the capacity of a service's tasks; none, where any node will do.
@@ -153,6 +162,7 @@ impl Chosen {
             let read = provider.and_then(|spec| read(spec, Some(name), &mut Findings::default()));
             match (read, name) {
                 (Some(provider), _) => {
+                    capacity.isolate(&provider);
                     capacity.terms.extend(provider.nodes.terms());
                     for toleration in provider.tolerations {
                         if !capacity.tolerations.contains(&toleration) {
@@ -172,6 +182,33 @@ impl Chosen {
             capacity.terms.clear();
         }
         capacity
+    }
+}
+
+/// What autoscalers leave alone: pods that say so keep their node.
+const PROTECTED: [(&str, &str); 2] = [
+    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+    ("karpenter.sh/do-not-disrupt", "true"),
+];
+
+impl Capacity {
+    /// What a provider says of its tasks beside where they run.
+    fn isolate(&mut self, provider: &CapacityProvider) {
+        match &provider.isolation {
+            Isolation::Node if self.apart.is_empty() => self.apart.push(corev1::PodAffinityTerm {
+                label_selector: Some(groups::any()),
+                // Those of every namespace.
+                namespace_selector: Some(LabelSelector::default()),
+                topology_key: HOSTNAME.to_owned(),
+                ..corev1::PodAffinityTerm::default()
+            }),
+            Isolation::Node | Isolation::Shared => {}
+            Isolation::RuntimeClass(class) => self.runtime_class = Some(class.clone()),
+        }
+        if provider.protects {
+            let all = PROTECTED.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            self.annotations.extend(all);
+        }
     }
 }
 

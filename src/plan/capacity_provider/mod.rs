@@ -1,15 +1,18 @@
 //! What is a capacity provider, which nodes are its own, and how full are they?
 //!
 //! Reads a CapacityProvider's spec in each of its four forms, says how its nodes are told from
-//! others and what its tasks tolerate, sums up what is seen of the nodes, and says it in its status. It
-//! decides no sizes: that is [`crate::ecs::managed_scaling`]'s business.
+//! others and what its tasks tolerate, sums up what is seen of the nodes, and says it in its status;
+//! and has the group resized, by as much as [`crate::ecs::managed_scaling`] says.
 
 mod chosen;
 mod kubernetes;
 mod nodes;
 mod read;
+mod scaling;
 mod seen;
+mod shared;
 mod status;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,7 @@ pub use read::{findings, name_of, read, selection_of};
 pub use seen::{Condition, Seen, Standing, condition, see};
 pub use status::owner_of;
 pub(super) use status::plan;
+pub use target::{Looked, Scale, ScaleTarget, Unusable};
 
 use std::collections::BTreeMap;
 
@@ -49,8 +53,28 @@ pub struct CapacityProvider {
     pub drains: bool,
     /// The object whose scale is the group's size.
     pub scale_target: Option<ScaleTarget>,
+    /// The annotation, and its value, by which the group takes away a node that has it first.
+    pub scale_in_annotation: Option<(String, String)>,
+    /// What its tasks share a node with, on Fargate.
+    pub isolation: Isolation,
     /// The namespaces that may use it; none means all.
     pub allowed_namespaces: Option<Vec<String>>,
+}
+
+impl CapacityProvider {
+    /// How Linkspan sizes its group, where it does: `managedScaling` of an Auto Scaling group, or a
+    /// managed node group that says between which sizes; either by the scale of an object.
+    pub fn managed(&self) -> Option<(Settings, &ScaleTarget)> {
+        let target = self.scale_target.as_ref()?;
+        let settings = match self.form {
+            Form::AutoScalingGroup => self.scaling?,
+            Form::ManagedNodeGroup if self.size != Size::default() => {
+                Settings { begins_with_two: false, ..Settings::default() }
+            }
+            _ => return None,
+        };
+        Some((settings, target))
+    }
 }
 
 /// The four forms.
@@ -64,6 +88,18 @@ pub enum Form {
     ManagedInstances,
     /// `fargateProfile`, as in EKS's CreateFargateProfile, with its selectors.
     FargateProfile(Vec<FargateSelector>),
+}
+
+/// What a task on Fargate shares with other tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// A node, as any pods do.
+    #[default]
+    Shared,
+    /// No node.
+    Node,
+    /// A node, behind the walls of this runtime class.
+    RuntimeClass(String),
 }
 
 /// Which Services run on Fargate without asking.
@@ -84,17 +120,4 @@ pub struct Size {
     pub desired: Option<u32>,
     /// `maxSize`
     pub most: Option<u32>,
-}
-
-/// An object with a scale subresource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScaleTarget {
-    /// Group and version.
-    pub api_version: String,
-    /// Kind.
-    pub kind: String,
-    /// Namespace; none for a kind without.
-    pub namespace: Option<String>,
-    /// Name.
-    pub name: String,
 }

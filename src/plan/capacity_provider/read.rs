@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::kubernetes::{self, texts};
 use super::nodes::Selection;
-use super::{CapacityProvider, FargateSelector, Form, Size};
+use super::{CapacityProvider, FargateSelector, Form, Isolation, Size, scaling};
 use crate::ecs::managed_scaling::Settings;
 use crate::ecs::members::Input;
 use crate::plan::finding::Findings;
@@ -40,6 +40,9 @@ pub fn findings(spec: &Value, object_name: Option<&str>) -> (Option<CapacityProv
     judge(Input::CapacityProvider, spec, &mut findings);
     let mut told = Findings::default();
     let provider = read(spec, object_name, &mut told);
+    if let Some(provider) = &provider {
+        scaling::tell(provider, &mut told);
+    }
     // Of a value that has the wrong shape, the rule about it needs not be told too.
     told.0.retain(|one| !findings.refusals().any(|shape| shape.path == one.path));
     findings.0.extend(told.0);
@@ -83,6 +86,8 @@ pub fn read(
         protects: false,
         drains: true,
         scale_target: None,
+        scale_in_annotation: None,
+        isolation: Isolation::default(),
         allowed_namespaces: None,
     };
     let kubernetes = spec.get("kubernetes").and_then(Value::as_object);

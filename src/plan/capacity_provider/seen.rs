@@ -1,27 +1,16 @@
 //! What is seen of a capacity provider's nodes?
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as corev1;
 
 use super::nodes::Selection;
 use crate::ecs::managed_scaling::{Needs, Shape};
+use crate::plan::node::{DRAINING, Draining};
 use crate::plan::placement::resources::{Amounts, offered};
 use crate::world::Placed;
-
-/// Taints by which autoscalers and clouds say that a node is about to end.
-const ENDING: [&str; 6] = [
-    "ToBeDeletedByClusterAutoscaler",
-    "karpenter.sh/disrupted",
-    "karpenter.sh/disruption",
-    "aws-node-termination-handler/spot-itn",
-    "aws-node-termination-handler/scheduled-maintenance",
-    "cloud.google.com/impending-node-termination",
-];
-/// The label that Linkspan sets on a cordoned node from which tasks are to move away.
-const DRAINING: &str = "placement.ecs.linkspan.dev/draining";
 
 /// How a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,22 +27,31 @@ pub enum Condition {
 
 /// How a node does: what is worst counts.
 pub fn condition(node: &corev1::Node) -> Condition {
-    let spec = node.spec.as_ref();
-    let mut taints = spec.into_iter().flat_map(|spec| spec.taints.iter().flatten());
-    let is_marked =
-        node.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(DRAINING));
-    if node.metadata.deletion_timestamp.is_some()
-        || is_marked
-        || taints.any(|taint| ENDING.contains(&taint.key.as_str()))
-    {
+    let marked = node.metadata.labels.as_ref().and_then(|labels| labels.get(DRAINING));
+    // That a node is cordoned is all that one of the marks says.
+    let is_marked = marked.is_some_and(|why| why != Draining::Cordoned.as_str());
+    if is_marked || Draining::is_ending(node) {
         return Condition::Draining;
     }
+    let spec = node.spec.as_ref();
     if spec.is_some_and(|spec| spec.unschedulable == Some(true)) {
         return Condition::Cordoned;
     }
-    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let is_ready = conditions.clone().any(|one| one.type_ == "Ready" && one.status == "True");
-    if is_ready { Condition::Ready } else { Condition::NotReady }
+    if is_ready(node) { Condition::Ready } else { Condition::NotReady }
+}
+
+fn is_ready(node: &corev1::Node) -> bool {
+    let mut conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|one| one.type_ == "Ready" && one.status == "True")
+}
+
+/// Whether a node is up but for Linkspan's own mark that it is to leave its group: until it has, it
+/// is one of the instances whose number is decided about.
+fn is_leaving(node: &corev1::Node) -> bool {
+    let marked = node.metadata.labels.as_ref().and_then(|labels| labels.get(DRAINING));
+    marked.is_some_and(|why| why == Draining::ScaleIn.as_str())
+        && !Draining::is_ending(node)
+        && is_ready(node)
 }
 
 /// What capacity providers look at of a node: two that stand alike are alike to them.
@@ -88,6 +86,8 @@ pub struct Seen {
     pub tasks: u32,
     /// Names of the nodes that are up and run no task but those of DAEMON services.
     pub empty: Vec<String>,
+    /// Names of the nodes that are up, and marked to leave their group.
+    pub leaving: BTreeSet<String>,
     /// When the youngest node that is up was made.
     pub youngest: Option<Timestamp>,
     /// What single nodes offer, each kind once.
@@ -104,7 +104,7 @@ impl Seen {
     /// up, is none to count on.
     pub fn up(&self) -> u32 {
         let count = self.nodes.values().filter(|condition| is_up(**condition)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        u32::try_from(count + self.leaving.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -136,7 +136,11 @@ pub fn see<'a, N: Borrow<corev1::Node>>(
         }
         let tasks = on_it.iter().filter(|task| !task.is_daemon).count();
         seen.tasks = seen.tasks.saturating_add(u32::try_from(tasks).unwrap_or(u32::MAX));
-        if is_up(condition) {
+        let is_leaving = is_leaving(node);
+        if is_leaving {
+            seen.leaving.insert(name.clone());
+        }
+        if is_up(condition) || is_leaving {
             let made = node.metadata.creation_timestamp.as_ref().map(|time| time.0);
             seen.youngest = seen.youngest.max(made);
             if tasks == 0 {

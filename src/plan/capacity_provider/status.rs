@@ -1,7 +1,8 @@
 //! What is there to say about a capacity provider?
 //!
 //! Its nodes and how they do, the room that they have, its tasks, its reservation; and, where it has no
-//! capacity, why: no node has its labels, all are cordoned, none is up. It writes nothing but that.
+//! capacity, why: no node has its labels, all are cordoned, none is up. How its group is sized is
+//! decided beside, and goes into the same plan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::nodes::Selection;
+use super::scaling::{self, Around, Sizing};
 use super::seen::{self, Condition, Seen};
+use super::shared::shared;
 use super::{CapacityProvider, Form, findings, name_of, see};
 use crate::api::{self, CapacityProviderStatus, NodeCounts, Reason, Room};
 use crate::ecs::managed_scaling::{self, Group, Settings, grouped};
@@ -23,7 +26,7 @@ use crate::world::{Index, ObjectKey, World};
 /// So many labels of nodes are told.
 const LABELS_SHOWN: usize = 10;
 
-/// The plan for a capacity provider: its status.
+/// The plan for a capacity provider: the size of its group, and its status.
 pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let Some(object) = world.capacity_providers.get(&key.namespace, &key.name) else {
         return Plan::default();
@@ -43,18 +46,42 @@ pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> 
     if let Some(sight) = &sight {
         sight.tell(&mut after);
     }
-    let (outcome, reason, message) = standing_in_the_way(world, &object, &findings)
+    let in_the_way = standing_in_the_way(world, &object, &findings).or_else(|| {
+        let sight = sight.as_ref()?;
+        shared(world, key, sight.provider, &sight.seen)
+    });
+    let mut sizing = Sizing::default();
+    if let Some(Sight { provider, seen, waiting }) = &sight {
+        let around = Around { world, key, provider, seen, waiting, before: &before, moment };
+        sizing = match &in_the_way {
+            None => scaling::size(&around, &mut after),
+            Some(_) => scaling::pause(&around, &mut after),
+        };
+    }
+    let (outcome, reason, mut message) = in_the_way
+        .or_else(|| sizing.in_the_way.take())
         .or_else(|| sight.as_ref().map(|sight| sight.capacity(world)))
         .unwrap_or((Outcome::Stalled, Reason::InvalidSpec, String::new()));
+    if let (Outcome::Ready, Some(remark)) = (outcome, &sizing.remark) {
+        message = format!("{message}; {remark}");
+    }
     let refused = matches!(reason, Reason::InvalidSpec | Reason::NameTaken);
     after.status = Some(if refused { "INACTIVE" } else { "ACTIVE" }.to_owned());
     let mut assessments = progress(outcome, reason, &message);
     assessments.push(fully_supported(&findings.0));
     after.conditions = advance(&before.conditions, assessments, meta.generation, moment.now);
+    let acts = sizing.note.is_some() || after.leaving != before.leaving;
+    let mut plan = Plan {
+        writes: sizing.writes,
+        notes: sizing.note.into_iter().collect(),
+        wake_at: sizing.wake_at,
+        waiting: sizing.waiting,
+        looks_at: sizing.looks_at,
+        ..Plan::default()
+    };
     if after == before {
-        return Plan::default();
+        return plan;
     }
-    let mut plan = Plan::default();
     let generation = meta.generation;
     if newly_stalled(outcome, &before.conditions, before.observed_generation, generation) {
         plan.notes.push(Note { warning: true, reason, message });
@@ -63,8 +90,9 @@ pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> 
         key: key.clone(),
         uid: meta.uid.clone().unwrap_or_default(),
         status: json!(after),
-        // Somebody waits for the answer to a new spec; nobody for each task that comes and goes.
-        urgent: before.conditions.is_empty() || before.observed_generation != generation,
+        // Somebody waits for the answer to a new spec, and the nodes for the names of those that are
+        // to leave; nobody for each task that comes and goes.
+        urgent: acts || before.conditions.is_empty() || before.observed_generation != generation,
     });
     plan
 }

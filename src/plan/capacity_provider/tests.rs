@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod scaling;
 mod status;
 
 use std::collections::BTreeMap;
@@ -255,3 +256,25 @@ fn nodes_are_summed_up() {
 }
 
 const DRAINING: &str = "placement.ecs.linkspan.dev/draining";
+
+#[test]
+fn isolation_is_for_fargate_profiles() {
+    let of = |form: Value, isolation: Value| {
+        let mut spec = form;
+        spec["kubernetes"] = json!({"isolation": isolation});
+        let (provider, told) = read_as("web", &spec);
+        (provider.unwrap().isolation, told.join("\n"))
+    };
+    let profile = || json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]}});
+    assert_eq!(of(profile(), json!("Node")), (Isolation::Node, String::new()));
+    let class = Isolation::RuntimeClass("kata.qemu-1".to_owned());
+    assert_eq!(of(profile(), json!("kata.qemu-1")), (class, String::new()));
+    for wrong in [json!("node"), json!("Kata"), json!("-a"), json!(true)] {
+        let (isolation, told) = of(profile(), wrong.clone());
+        let expected = wrong != json!("node");
+        assert_eq!(told.contains("must be None, Node or the name"), expected, "{wrong}: {told}");
+        assert_eq!(isolation == Isolation::Shared, expected, "a name in lower case is a class");
+    }
+    let (_, told) = of(json!({"managedNodeGroup": {}}), json!("Node"));
+    assert!(told.contains("is for fargateProfile only"), "{told}");
+}

@@ -16,7 +16,7 @@ use crate::names;
 use crate::plan::finding::Findings;
 
 /// The label of a node: its host.
-pub(super) const HOSTNAME: &str = "kubernetes.io/hostname";
+pub(in crate::plan) const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// Whether labels may be written on nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub enum NodeLabels {
     Written,
     /// They may not: that right was not granted.
     Denied,
+}
+
+impl NodeLabels {
+    /// By whether that right was granted.
+    pub fn by(granted: bool) -> Self {
+        if granted { Self::Written } else { Self::Denied }
+    }
 }
 
 /// What a pod template says of where its pods may run.
@@ -86,6 +93,13 @@ pub fn affinity(
         .collect();
     affinity.node_terms = terms(cases);
     affinity
+}
+
+/// The label that stands for an expression where a label has to, and what it says: all that pod
+/// affinity does not. None where nothing is left.
+pub fn by_label(query: &Query) -> Option<(String, Query)> {
+    let rest = split_groups(&attributes::canonical(query), &mut Affinity::default())?;
+    Some((label_key(&rest), rest))
 }
 
 /// One expression, said.

@@ -157,7 +157,7 @@ pub(super) fn topology_key(name: &str) -> Option<String> {
 
 /// Whether a text is a label's name without a prefix: 63 letters, digits and `-_.` at most,
 /// beginning and ending with a letter or digit.
-pub(super) fn is_label_name(text: &str) -> bool {
+pub(in crate::plan) fn is_label_name(text: &str) -> bool {
     !text.is_empty() && is_label_value(text)
 }
 
@@ -171,7 +171,8 @@ pub(super) fn is_label_value(text: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
 }
 
-fn is_qualified_name(text: &str) -> bool {
+/// Whether a text is the name of a label or annotation with a prefix, as in `example.com/name`.
+pub(in crate::plan) fn is_qualified_name(text: &str) -> bool {
     let is_part = |part: &str| {
         let is_end =
             |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());

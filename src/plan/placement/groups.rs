@@ -45,7 +45,7 @@ pub(super) fn selector(groups: &[&str]) -> Option<LabelSelector> {
 }
 
 /// The pods of any group at all: every task carries the name of its cluster.
-pub(super) fn any() -> LabelSelector {
+pub(in crate::plan) fn any() -> LabelSelector {
     one("Exists", label::CLUSTER, None)
 }
 

@@ -48,37 +48,25 @@ pub fn changes<'a>(
     in_use: &BTreeMap<String, Query>,
 ) -> Changes {
     let nodes: Vec<Seen<'_>> = nodes.into_iter().collect();
-    let is_ours = |key: &&String| is_label(key);
-    let carried: BTreeSet<&String> =
-        nodes.iter().flat_map(|node| node.labels.keys()).filter(is_ours).collect();
-    let mut keys: Vec<&String> = in_use.keys().collect();
-    keys.sort_by_key(|key| (!carried.contains(key), *key));
-    let kept: BTreeSet<&String> = keys.iter().copied().take(MOST_LABELS).collect();
-    let queries: BTreeMap<&String, Query> = in_use
+    let keys = nodes.iter().flat_map(|node| node.labels.keys());
+    let carried: BTreeSet<String> = keys.filter(|key| is_label(key)).cloned().collect();
+    let kept = kept(in_use, &carried);
+    let queries: BTreeMap<String, Query> = in_use
         .iter()
-        .filter(|(key, _)| kept.contains(key))
-        .map(|(key, query)| (key, attributes::canonical(query)))
+        .filter(|(key, _)| kept.contains(*key))
+        .map(|(key, query)| (key.clone(), query.clone()))
         .collect();
     let mut changes = Changes {
-        beyond: keys.into_iter().skip(MOST_LABELS).cloned().collect(),
+        beyond: in_use.keys().filter(|key| !kept.contains(*key)).cloned().collect(),
         ..Changes::default()
     };
     for node in nodes {
-        let wanted: BTreeSet<&String> = queries
-            .iter()
-            .filter(|(_, query)| evaluate(query, node.instance))
-            .map(|(key, _)| *key)
-            .collect();
+        let wanted = chosen_by(&queries, node.instance);
         let has = |key: &String| node.labels.get(key).is_some_and(|value| value == "true");
+        let ours = node.labels.keys().filter(|key| is_label(key));
         let change = Change {
-            add: wanted.iter().copied().filter(|key| !has(key)).cloned().collect(),
-            remove: node
-                .labels
-                .keys()
-                .filter(is_ours)
-                .filter(|k| !wanted.contains(k))
-                .cloned()
-                .collect(),
+            add: wanted.iter().filter(|key| !has(key)).cloned().collect(),
+            remove: ours.filter(|key| !wanted.contains(*key)).cloned().collect(),
         };
         if change != Change::default() {
             changes.nodes.insert(node.name.to_owned(), change);
@@ -87,9 +75,23 @@ pub fn changes<'a>(
     changes
 }
 
+/// Which of the labels that are in use there can be: all of them up to the bound, beyond it those that
+/// are carried by a node already, then the others, by name.
+pub fn kept(in_use: &BTreeMap<String, Query>, carried: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut keys: Vec<&String> = in_use.keys().collect();
+    keys.sort_by_key(|key| (!carried.contains(*key), *key));
+    keys.into_iter().take(MOST_LABELS).cloned().collect()
+}
+
+/// The labels whose expressions choose a node.
+pub fn chosen_by(in_use: &BTreeMap<String, Query>, instance: &Instance) -> BTreeSet<String> {
+    let holds = |query: &Query| evaluate(&attributes::canonical(query), instance);
+    in_use.iter().filter(|(_, query)| holds(query)).map(|(key, _)| key.clone()).collect()
+}
+
 /// Whether a label stands for an expression: sixteen hexadecimal digits behind the prefix. The other
 /// labels under that prefix mean something else.
-fn is_label(key: &str) -> bool {
+pub fn is_label(key: &str) -> bool {
     key.strip_prefix(NODE_LABEL_PREFIX).is_some_and(|hash| {
         hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })

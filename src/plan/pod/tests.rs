@@ -14,8 +14,10 @@ use crate::plan::finding::{Findings, Level};
 use crate::plan::mapping::{self, Mapping, Tables};
 use crate::plan::task_definition::resolve;
 
-const NEWEST: Features = Features { kubernetes_minor: 36, restart_all_containers: true };
-const OLDEST: Features = Features { kubernetes_minor: 33, restart_all_containers: false };
+const NEWEST: Features =
+    Features { kubernetes_minor: 36, restart_all_containers: true, labels_nodes: false };
+const OLDEST: Features =
+    Features { kubernetes_minor: 33, restart_all_containers: false, labels_nodes: false };
 
 /// The pod of a task definition in which nothing is refused, as JSON.
 fn pod(spec: &Value, features: Features) -> Value {
@@ -200,8 +202,14 @@ fn example_9_any_exit_of_an_essential_container_restarts_all_where_the_cluster_c
         {"name": "b", "image": "example", "essential": false},
     ]});
     let policies = |minor| {
-        let pod =
-            pod(&spec, Features { kubernetes_minor: minor, restart_all_containers: minor >= 36 });
+        let pod = pod(
+            &spec,
+            Features {
+                kubernetes_minor: minor,
+                restart_all_containers: minor >= 36,
+                labels_nodes: false,
+            },
+        );
         let of =
             |at: usize| pod["containers"][at]["restartPolicy"].as_str().unwrap_or("").to_owned();
         (of(0), of(1), pod["containers"][0]["restartPolicyRules"].as_array().map_or(0, Vec::len))

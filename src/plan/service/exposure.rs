@@ -12,7 +12,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use super::assess::Situation;
 use super::endpoints::container_ports;
 use super::observed::{Observed, Standing, standing};
 use super::record::{labels, live, owner, selector_of};
@@ -83,7 +82,7 @@ fn exposure_name(balanced: &Balanced, name: &str, uid: &str) -> String {
 
 /// What is to lead to the service, of every deployment that has tasks; of two that agree in where they
 /// lead, the newer's.
-pub(super) fn wanted(observed: &Observed, situation: &Situation<'_>) -> Vec<Object> {
+pub(super) fn wanted(observed: &Observed) -> Vec<Object> {
     let live = live(observed);
     let mut wanted: BTreeMap<ObjectKey, Object> = BTreeMap::new();
     for record in observed.records.iter().rev() {

@@ -98,7 +98,7 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         findings.0.extend(names.at_launch.0);
     }
     let chosen = placing::chosen(world, &observed, &mut findings);
-    placing::judge(&observed, chosen.as_ref(), &mut findings);
+    placing::judge(world, &observed, chosen.as_ref(), &mut findings);
     let mut pass = Pass {
         observed: &observed,
         settings: &settings,
@@ -190,7 +190,7 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
         findings.0.extend(names.at_launch.0);
     }
     let chosen = placing::chosen(world, &observed, &mut findings);
-    placing::judge(&observed, chosen.as_ref(), &mut findings);
+    placing::judge(world, &observed, chosen.as_ref(), &mut findings);
     findings
 }
 
@@ -319,8 +319,8 @@ impl Pass<'_> {
         );
         // The rows of a Cluster that is refused say nothing: what was made by them stays.
         let exposures = observed.mapping.refused.is_none().then(|| {
-            child(&observed.network_policy, network_policy::build(observed, &situation), plan);
-            let wanted = exposure::wanted(observed, &situation);
+            child(&observed.network_policy, network_policy::build(observed), plan);
+            let wanted = exposure::wanted(observed);
             for intent in &wanted {
                 child(observed.exposures.standing(&intent.key), Some(intent.clone()), plan);
             }
@@ -337,7 +337,7 @@ impl Pass<'_> {
         }
         // What is no longer wanted goes last.
         if let Some(wanted) = &exposures {
-            plan.writes.extend(network_policy::surplus(observed, &situation));
+            plan.writes.extend(network_policy::surplus(observed));
             plan.writes.extend(exposure::surplus(observed, wanted));
         }
         for leg in course.legs.iter().filter(|leg| leg.is_surplus && !waits) {

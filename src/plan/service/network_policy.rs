@@ -17,7 +17,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use super::assess::Situation;
 use super::observed::{Observed, Standing};
 use super::record::{labels, live, owner};
 use crate::names::{self, label};
@@ -33,8 +32,8 @@ const DNS: (&str, &str) = ("k8s-app", "kube-dns");
 const NODE_DNS: &str = "169.254.20.10/32";
 
 /// The policy, where every security group of every deployment that has tasks has a row.
-pub(super) fn build(observed: &Observed, situation: &Situation<'_>) -> Option<Object> {
-    let rules = rules(observed, situation)?;
+pub(super) fn build(observed: &Observed) -> Option<Object> {
+    let rules = rules(observed)?;
     let of = |rule: Rule| {
         let peers = rule.peers.iter().map(|each| peer(each, observed)).collect::<Vec<_>>();
         let ports = rule.ports.iter().map(port).collect::<Vec<_>>();
@@ -71,9 +70,9 @@ pub(super) fn build(observed: &Observed, situation: &Situation<'_>) -> Option<Ob
 }
 
 /// The deletion of a policy that nothing asks for any more.
-pub(super) fn surplus(observed: &Observed, situation: &Situation<'_>) -> Option<Write> {
+pub(super) fn surplus(observed: &Observed) -> Option<Write> {
     let Standing::Ours(found) = &observed.network_policy else { return None };
-    if rules(observed, situation).is_some() {
+    if rules(observed).is_some() {
         return None;
     }
     let uid = found.pointer("/metadata/uid").and_then(Value::as_str)?.to_owned();
@@ -94,7 +93,7 @@ pub(super) fn label_groups(spec: &Value, template: &mut corev1::PodTemplateSpec)
 }
 
 /// What the groups of every deployment that has tasks let through together.
-fn rules(observed: &Observed, situation: &Situation<'_>) -> Option<Rules> {
+fn rules(observed: &Observed) -> Option<Rules> {
     let live = live(observed);
     let records = observed.records.iter().rev();
     let mut of_each = records

@@ -10,13 +10,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 
 use super::observed::Observed;
+use crate::ecs::reference::text;
 use crate::names::label;
 use crate::plan::capacity_provider::{self, Asked, Chosen, Objects, choose, runs_on_fargate};
 use crate::plan::cluster::DEFAULT_STRATEGY;
 use crate::plan::finding::Findings;
 use crate::plan::judge::is_empty;
 use crate::plan::mapping::owner_of_cluster;
+use crate::plan::node;
 use crate::plan::placement::affinity::{Affinity, NodeLabels, affinity};
+use crate::plan::placement::node_labels::MOST_LABELS;
 use crate::plan::placement::strategies::{
     Preferences, distinct_instance, preferences, read, read_constraints,
 };
@@ -38,6 +41,10 @@ pub(super) struct Placement {
     preferred: Vec<corev1::PreferredSchedulingTerm>,
     /// What the pods tolerate.
     tolerations: Vec<corev1::Toleration>,
+    /// Their runtime class.
+    runtime_class: Option<String>,
+    /// Their annotations.
+    annotations: BTreeMap<String, String>,
 }
 
 /// The specs of all CapacityProviders, by their ECS names: of several that claim one, the oldest's.
@@ -70,16 +77,38 @@ pub(super) fn chosen(
 }
 
 /// Judges where a Service's tasks are to run.
-pub(super) fn judge(observed: &Observed, chosen: Option<&Chosen>, findings: &mut Findings) {
+pub(super) fn judge(
+    world: &World,
+    observed: &Observed,
+    chosen: Option<&Chosen>,
+    findings: &mut Findings,
+) {
     let revision = observed.revision().unwrap_or(&Value::Null);
-    placement(&observed.service.spec.0, revision, chosen, &observed.uid, findings);
+    let may = NodeLabels::by(world.writes_nodes);
+    let spec = &observed.service.spec.0;
+    let wanted = placement(spec, (revision, may), chosen, &observed.uid, findings);
+    let labels = wanted.affinity.node_labels;
+    if labels.is_empty() {
+        return;
+    }
+    let in_use = node::in_use(world);
+    if in_use.len() >= MOST_LABELS && labels.keys().any(|label| !in_use.contains_key(label)) {
+        findings.refuse(
+            CONSTRAINTS,
+            format!(
+                "needs a label on each node that it chooses, and {MOST_LABELS} expressions have one, \
+                 which is the most; write it as another service does, or use only ==, !=, in, not_in \
+                 and exists on attributes"
+            ),
+        );
+    }
 }
 
-/// The placement of a service's tasks. `revision` is the spec of its task definition, `uid` that of
-/// the Service object.
+/// The placement of a service's tasks. `revision` is the spec of its task definition, `may` whether
+/// nodes can be labelled for it, `uid` that of the Service object.
 pub(super) fn placement(
     spec: &Value,
-    revision: &Value,
+    (revision, may): (&Value, NodeLabels),
     chosen: Option<&Chosen>,
     uid: &str,
     findings: &mut Findings,
@@ -89,6 +118,7 @@ pub(super) fn placement(
         ..LabelSelector::default()
     };
     if runs_on_fargate(chosen) {
+        judge_fargate(spec, revision, findings);
         for member in [CONSTRAINTS, STRATEGY] {
             if spec.get(member).is_some_and(|value| !is_empty(value)) {
                 let rule = "is not for Fargate, where there are no nodes to choose among; leave it \
@@ -104,11 +134,11 @@ pub(super) fn placement(
         &mut found,
     );
     let capacity = chosen.map(Chosen::capacity).unwrap_or_default();
-    let mut affinity =
-        affinity(&capacity.terms, &constraints.expressions, NodeLabels::Denied, &mut found);
+    let mut affinity = affinity(&capacity.terms, &constraints.expressions, may, &mut found);
     // What is to be said of the task definition's own is said of that one.
     found.0.retain(|finding| !finding.path.starts_with(OF_TASK_DEFINITION));
     findings.0.extend(found.0);
+    affinity.apart.extend(capacity.apart);
     if constraints.distinct_instance {
         affinity.apart.push(distinct_instance(&selector));
     }
@@ -123,13 +153,54 @@ pub(super) fn placement(
         preferences,
         preferred: capacity.preferred,
         tolerations: capacity.tolerations,
+        runtime_class: capacity.runtime_class,
+        annotations: capacity.annotations,
     }
+}
+
+/// What a service has to be to run on Fargate, by whichever word: its task definition has to be one
+/// for Fargate, by which all of Fargate's rules were judged.
+fn judge_fargate(spec: &Value, revision: &Value, findings: &mut Findings) {
+    if text(spec, "schedulingStrategy").as_deref() == Some("DAEMON") {
+        findings.refuse_value(
+            "schedulingStrategy",
+            "DAEMON",
+            "is not for Fargate, where there are no nodes to run one task on each; use REPLICA, or \
+             another launch type",
+        );
+    }
+    let listed = revision.get("requiresCompatibilities").and_then(Value::as_array);
+    let is_for_fargate = listed.is_some_and(|all| all.iter().any(|one| one == "FARGATE"));
+    // Of launchType it is said elsewhere; of a revision that is not there, nothing.
+    if is_for_fargate || revision.is_null() || text(spec, "launchType").is_some() {
+        return;
+    }
+    let asks = spec.get("capacityProviderStrategy").is_some_and(|value| !is_empty(value));
+    let (path, by) = if asks {
+        ("capacityProviderStrategy", "its strategy")
+    } else {
+        ("taskDefinition", "a Fargate profile that selects it, or its Cluster's strategy")
+    };
+    findings.refuse(
+        path,
+        format!(
+            "the service runs on Fargate by {by}, and its task definition lacks FARGATE in \
+             requiresCompatibilities; add it there, or set launchType EC2"
+        ),
+    );
 }
 
 impl Placement {
     /// Lays itself on the pods of a template, beside what that says already of nodes.
     pub(super) fn lay(self, template: &mut corev1::PodTemplateSpec) {
+        if !self.annotations.is_empty() {
+            let meta = template.metadata.get_or_insert_default();
+            meta.annotations.get_or_insert_default().extend(self.annotations);
+        }
         let Some(pod) = template.spec.as_mut() else { return };
+        if self.runtime_class.is_some() {
+            pod.runtime_class_name = self.runtime_class;
+        }
         let Affinity { node_terms, together, apart, .. } = self.affinity;
         let Preferences { spread, near, scheduler } = self.preferences;
         let some = |any: bool| any.then_some(());

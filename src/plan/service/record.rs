@@ -16,7 +16,7 @@ use super::assess::Situation;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
 use super::resolve::{Settings, demands, min_ready_seconds};
 use super::template::{Inputs, template_labels};
-use super::{Obstacle, held, images, moves, spread, tasks};
+use super::{Obstacle, held, images, moves, spread};
 use crate::api::{
     Cause, Reason, RolloutState, ServiceDeployment, ServiceDeploymentSpec, ServiceReference,
 };

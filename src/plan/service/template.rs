@@ -15,6 +15,7 @@ use crate::names::{self, label, label_value};
 use crate::plan::capacity_provider::Chosen;
 use crate::plan::finding::Findings;
 use crate::plan::mapping::{self, Launch, Mapping, Names, Tables};
+use crate::plan::placement::affinity::NodeLabels;
 use crate::plan::pod;
 use crate::plan::task_definition::{TaskDefinition, resolve};
 use crate::world::set;
@@ -71,7 +72,8 @@ impl<'a> Inputs<'a> {
         let laid = |chosen: Option<&Chosen>| {
             let mut template = bare.clone();
             let mut findings = Findings::default();
-            placement(spec, revision, chosen, &observed.uid, &mut findings).lay(&mut template);
+            let of_task = (revision, NodeLabels::by(features.labels_nodes));
+            placement(spec, of_task, chosen, &observed.uid, &mut findings).lay(&mut template);
             json!(template)
         };
         let template = laid(None);

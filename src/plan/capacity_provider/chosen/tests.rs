@@ -1,3 +1,5 @@
+#![allow(clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -121,4 +123,31 @@ fn patterns_are_of_any_characters_or_one() {
     ] {
         assert_eq!(is_like(pattern, text), is, "{pattern} {text}");
     }
+}
+
+#[test]
+fn isolation_and_protection_are_said_by_the_pods() {
+    let profile = |isolation: &str| {
+        json!({"fargateProfile": {"selectors": [{"namespace": "shop"}]},
+            "kubernetes": {"isolation": isolation}})
+    };
+    let of = |isolation: &str| capacity(&json!({}), &[("profile", profile(isolation))]);
+    assert_eq!((of("None").apart.len(), of("None").runtime_class), (0, None));
+    let apart = of("Node").apart;
+    assert_eq!(apart.len(), 1);
+    assert_eq!(
+        json!(apart[0]),
+        json!({"labelSelector": {"matchExpressions": [
+                {"key": "ecs.linkspan.dev/cluster", "operator": "Exists"}]},
+            "namespaceSelector": {}, "topologyKey": "kubernetes.io/hostname"})
+    );
+    assert_eq!(of("kata").runtime_class.as_deref(), Some("kata"));
+    let group = json!({"autoScalingGroupProvider": {"autoScalingGroupArn": "g",
+        "managedScaling": {"status": "ENABLED"}, "managedTerminationProtection": "ENABLED"}});
+    let annotations = capacity(&strategy(&["group"]), &[("group", group)]).annotations;
+    let keys: Vec<&str> = annotations.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        ["cluster-autoscaler.kubernetes.io/safe-to-evict", "karpenter.sh/do-not-disrupt"]
+    );
 }

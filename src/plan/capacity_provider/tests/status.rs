@@ -9,31 +9,31 @@ use crate::api::{CapacityProviderStatus, NodeCounts, Room};
 use crate::plan::{Moment, Plan, Write, plan, roots_of};
 use crate::world::{Kind, ObjectKey, Placed, Shelved, World};
 
-const POOL: &str = "eks.amazonaws.com/nodegroup";
+pub(super) const POOL: &str = "eks.amazonaws.com/nodegroup";
 
-fn key(name: &str) -> ObjectKey {
+pub(super) fn key(name: &str) -> ObjectKey {
     ObjectKey::new(Kind::CapacityProvider, "", name)
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-fn provider(name: &str, spec: &Value) -> Value {
+pub(super) fn provider(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "CapacityProvider", "spec": spec,
         "metadata": {"name": name, "uid": format!("uid-{name}"), "generation": 1,
             "creationTimestamp": "2025-01-01T00:00:00Z"}})
 }
 
 /// A ready node of 4 cores and 16 GiB in a pool.
-fn node(name: &str, pool: &str) -> Value {
+pub(super) fn node(name: &str, pool: &str) -> Value {
     json!({"metadata": {"name": name, "labels": {POOL: pool}}, "spec": {}, "status": {
         "allocatable": {"cpu": "4", "memory": "16Gi", "pods": "10"},
         "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2025-12-31T23:59:00Z"}]}})
 }
 
 /// A task of half a core and 1 GiB on a node, or on none.
-fn task(name: &str, node: Option<&str>, provider: &str) -> Value {
+pub(super) fn task(name: &str, node: Option<&str>, provider: &str) -> Value {
     let unschedulable =
         json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
     json!({"metadata": {"name": name, "namespace": "shop", "labels": {
@@ -44,7 +44,7 @@ fn task(name: &str, node: Option<&str>, provider: &str) -> Value {
         "status": {"phase": "Pending", "conditions": if node.is_none() { unschedulable } else { json!([]) }}})
 }
 
-fn world(objects: &[(Kind, Value)]) -> World {
+pub(super) fn world(objects: &[(Kind, Value)]) -> World {
     let mut world = World::default();
     for (kind, body) in objects {
         world.put(*kind, body.clone()).unwrap();
@@ -52,7 +52,7 @@ fn world(objects: &[(Kind, Value)]) -> World {
     world
 }
 
-fn planned(world: &World, name: &str) -> Plan {
+pub(super) fn planned(world: &World, name: &str) -> Plan {
     plan(world, &key(name), &Moment::at(now()))
 }
 
@@ -64,7 +64,7 @@ fn told(world: &World, name: &str) -> CapacityProviderStatus {
 }
 
 /// The condition that holds of Ready, Reconciling and Stalled, its reason and message.
-fn standing(status: &CapacityProviderStatus) -> (String, String, String) {
+pub(super) fn standing(status: &CapacityProviderStatus) -> (String, String, String) {
     let main = ["Ready", "Reconciling", "Stalled"];
     let mut holding = status
         .conditions
