@@ -29,7 +29,7 @@ pub(super) struct Memory {
 
 /// With more statuses in a second than this, many objects move at once, and what each of them counts
 /// may wait longer: a change under 1,000 services would else write each count of each.
-const CALM: usize = 25;
+const CALM: usize = 10;
 
 impl Memory {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Entry>> {

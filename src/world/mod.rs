@@ -153,8 +153,6 @@ impl World {
                 }
                 Ok([key.clone()].into())
             }
-            // Machines are not looked at.
-            Write::Mark { .. } => Ok(BTreeSet::new()),
             Write::Create(object) | Write::Apply(object) => {
                 let mut body = object.body.clone();
                 let Some(before) = before else {
@@ -191,7 +189,8 @@ impl World {
                 self.take(key.kind, body)
             }
             Write::Delete { uid, .. } if seen(uid) => Ok(self.remove(key)),
-            Write::Delete { .. } => Ok(BTreeSet::new()),
+            // Machines are not looked at.
+            Write::Delete { .. } | Write::Mark { .. } => Ok(BTreeSet::new()),
         }
     }
 

@@ -30,6 +30,10 @@ mod operator;
 #[cfg(feature = "sandbox")]
 mod rules;
 #[cfg(feature = "sandbox")]
+#[path = "../cluster/metrics_api.rs"]
+#[allow(dead_code, reason = "of it only the address is needed here")]
+mod metrics_api;
+#[cfg(feature = "sandbox")]
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "words of the other program's tests that these do not need")]
 mod support;

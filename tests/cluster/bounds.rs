@@ -50,7 +50,7 @@ fn asked(service: &Value) -> Ask {
 }
 
 fn is_met(ask: Ask, deployments: &BTreeMap<&str, &Value>, unplaced: i32) -> bool {
-    let number = |value| integer(value).unwrap_or_default();
+    let number = |value: &Value| integer(value).unwrap_or_default();
     let of_one = |deployment: &Value| {
         let spec = &deployment["spec"];
         let rolling = &spec["strategy"]["rollingUpdate"];

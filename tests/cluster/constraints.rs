@@ -103,7 +103,7 @@ async fn nodes(client: &Client) -> Vec<corev1::Node> {
 fn said(expression: &str) -> Affinity {
     let mut findings = Findings::default();
     let query = Query::parse(expression).unwrap();
-    let said = affinity(&[], &[("".to_owned(), query)], NodeLabels::Written, &mut findings);
+    let said = affinity(&[], &[(String::new(), query)], NodeLabels::Written, &mut findings);
     assert!(!findings.any_refused(), "{expression}: {findings:?}");
     said
 }

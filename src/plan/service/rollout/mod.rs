@@ -58,7 +58,7 @@ pub struct Seen {
 }
 
 /// What to tell the Deployment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// `spec.replicas`
     pub replicas: i32,

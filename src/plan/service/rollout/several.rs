@@ -255,7 +255,12 @@ impl Whole<'_> {
 
     /// Those that replace tasks go on, under what there is now.
     fn roll_on(&mut self) {
-        for at in self.places(|part| part.rolls()) {
+        #[allow(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is of one lifetime"
+        )]
+        let rolling = self.places(|part| part.rolls());
+        for at in rolling {
             let mut room = self.room(at);
             let target = self.target;
             let Some(part) = self.parts.get_mut(at) else { continue };
@@ -270,7 +275,7 @@ impl Whole<'_> {
                 && now <= wanted
             {
                 // It had nothing to protect when it began, and is done before it has.
-                part.take(Step { sequence: target, ..part.step.clone() });
+                part.take(Step { sequence: target, ..part.step });
                 continue;
             }
             let desired = if wanted > now && seen.settled {
