@@ -139,7 +139,7 @@ pub struct Features {
     #[serde(default)]
     pub restart_all_containers: bool,
     /// Whether nodes could be labelled for placement expressions that a pod template cannot say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub labels_nodes: bool,
 }
 

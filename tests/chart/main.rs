@@ -26,13 +26,13 @@ mod helm;
 #[cfg(feature = "sandbox")]
 mod lifecycle;
 #[cfg(feature = "sandbox")]
-mod operator;
-#[cfg(feature = "sandbox")]
-mod rules;
-#[cfg(feature = "sandbox")]
 #[path = "../cluster/metrics_api.rs"]
 #[allow(dead_code, reason = "of it only the address is needed here")]
 mod metrics_api;
+#[cfg(feature = "sandbox")]
+mod operator;
+#[cfg(feature = "sandbox")]
+mod rules;
 #[cfg(feature = "sandbox")]
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "words of the other program's tests that these do not need")]

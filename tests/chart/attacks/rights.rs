@@ -47,7 +47,10 @@ pub(super) async fn rights(control_plane: &ControlPlane) -> Row {
         "spec": {"desiredCount": 3}}));
     row.tried("apply to a Service", weak_services.patch("web", &forced, &applied).await, says);
     let annotated = merge(json!({"metadata": {"annotations": {"note": "mine"}}}));
-    weak_services.patch("web", &none, &annotated).await.expect("an unchanged spec is not asked about");
+    weak_services
+        .patch("web", &none, &annotated)
+        .await
+        .expect("an unchanged spec is not asked about");
 
     // Some rights, and not the one for this.
     let part = client_of(control_plane, "part");

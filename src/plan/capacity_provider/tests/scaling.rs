@@ -113,8 +113,11 @@ fn run(world: &mut World, from: i64, until: i64, obeys: bool) -> Vec<u32> {
             carry_out(world, &plan);
         }
         if obeys {
-            let Ok(scale) = &world.scales[&key("web")].found else { continue };
-            follow(world, usize::try_from(scale.replicas).unwrap(), second);
+            let size = match &world.scales[&key("web")].found {
+                Ok(scale) => usize::try_from(scale.replicas).unwrap(),
+                Err(_) => continue,
+            };
+            follow(world, size, second);
         }
     }
     asked
