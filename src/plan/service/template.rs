@@ -138,8 +138,8 @@ pub(super) fn template_for(template: &Value, placements: &[Placement], provider:
     set(&mut template, &["metadata", "labels", label::CAPACITY_PROVIDER], provider);
     let members = |placement: &Placement| placement.pod_spec.as_object().cloned();
     if let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) {
-        for name in placements.iter().filter_map(members).flatten() {
-            spec.remove(&name.0);
+        for (name, _) in placements.iter().filter_map(members).flatten() {
+            spec.remove(&name);
         }
         spec.extend(members(placement).unwrap_or_default());
     }

@@ -255,12 +255,7 @@ impl Whole<'_> {
 
     /// Those that replace tasks go on, under what there is now.
     fn roll_on(&mut self) {
-        #[allow(
-            clippy::redundant_closure_for_method_calls,
-            reason = "the method is of one lifetime"
-        )]
-        let rolling = self.places(|part| part.rolls());
-        for at in rolling {
+        for at in self.places(|part| part.member.seen.is_rolling()) {
             let mut room = self.room(at);
             let target = self.target;
             let Some(part) = self.parts.get_mut(at) else { continue };
@@ -288,7 +283,7 @@ impl Whole<'_> {
                 room.cap = room.cap.min(now);
             }
             let step = step_within(room, desired, seen, target);
-            part.take(narrowed(step, part));
+            part.take(narrowed(&step, part));
         }
     }
 
@@ -329,7 +324,7 @@ impl Whole<'_> {
             }
             let step = step_within(room, count, &part.member.seen, target);
             if step.sequence == target && step.replicas == count {
-                part.take(narrowed(step, part));
+                part.take(narrowed(&step, part));
                 return;
             }
         }
@@ -382,16 +377,16 @@ impl Whole<'_> {
 }
 
 /// A step as the API takes it, with no more surge than there are tasks to replace.
-fn narrowed(step: Step, part: &Part<'_>) -> Step {
+fn narrowed(step: &Step, part: &Part<'_>) -> Step {
     let (unavailable, surge) = part.member.seen.bounds();
     let max_surge = step.max_surge.min(step.replicas.max(1));
     if (step.max_unavailable, max_surge) != (0, 0) {
-        return Step { max_surge, ..step };
+        return Step { max_surge, ..step.clone() };
     }
     // No room as things are: it keeps within what it has.
     let replicas = part.member.seen.replicas;
     let held = Some(Held::ForHealthyTasks);
-    Step { replicas, max_unavailable: unavailable, max_surge: surge, held, ..step }
+    Step { replicas, max_unavailable: unavailable, max_surge: surge, held, ..step.clone() }
 }
 
 impl Seen {
