@@ -46,6 +46,26 @@ fn foreign() -> impl Strategy<Value = (Kind, Value)> {
     })
 }
 
+/// A Cluster with rows for some of the services' security groups.
+fn cluster() -> impl Strategy<Value = (Kind, Value)> {
+    let row = (select(vec!["sg-1", "sg-2"]), 1..4u16, any::<bool>()).prop_map(|(group, port, closed)| {
+        let mut row = json!({"securityGroup": group,
+            "ingress": [{"from": [{"securityGroup": "sg-1"}, {"service": "api"}], "ports": [port]}]});
+        if closed {
+            row["egress"] = json!([{"to": [{"cidr": "10.0.0.0/8"}]}]);
+        }
+        row
+    });
+    vec(row, 0..3).prop_map(|rows| {
+        let body = json!({
+            "apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Cluster",
+            "metadata": {"name": "default", "namespace": SHOP, "uid": "cluster", "generation": 1},
+            "spec": {"kubernetes": {"securityGroups": rows}},
+        });
+        (Kind::Cluster, body)
+    })
+}
+
 /// Capacity providers of every form, none of which is refused by itself.
 fn sound_capacity_provider() -> impl Strategy<Value = Value> {
     let pool = select(vec!["one", "two"]);
@@ -138,18 +158,21 @@ fn objects() -> impl Strategy<Value = Vec<(Kind, Value)>> {
     let providers = vec(named(Kind::CapacityProvider, capacity_provider().boxed()), 0..4);
     let nodes = vec(node(), 0..4).prop_map(|nodes| nodes.into_iter().flatten().collect::<Vec<_>>());
     let ours = (task_definitions, services, providers);
-    (ours, vec(foreign(), 0..3), nodes).prop_map(|((one, two, three), four, five)| {
-        // One of a kind and name.
-        let mut objects: BTreeMap<(Kind, String), Value> = BTreeMap::new();
-        let all = one.into_iter().chain(two).chain(three).chain(four).chain(five);
-        for (kind, mut body) in all {
-            if !kind.is_namespaced() {
-                body["metadata"].as_object_mut().unwrap().remove("namespace");
+    let clusters = vec(cluster(), 0..2);
+    (ours, vec(foreign(), 0..3), nodes, clusters).prop_map(
+        |((one, two, three), four, five, six)| {
+            // One of a kind and name.
+            let mut objects: BTreeMap<(Kind, String), Value> = BTreeMap::new();
+            let all = one.into_iter().chain(two).chain(three).chain(four).chain(five).chain(six);
+            for (kind, mut body) in all {
+                if !kind.is_namespaced() {
+                    body["metadata"].as_object_mut().unwrap().remove("namespace");
+                }
+                objects.insert((kind, body["metadata"]["name"].to_string()), body);
             }
-            objects.insert((kind, body["metadata"]["name"].to_string()), body);
-        }
-        objects.into_iter().map(|((kind, _), body)| (kind, body)).collect()
-    })
+            objects.into_iter().map(|((kind, _), body)| (kind, body)).collect()
+        },
+    )
 }
 
 fn world(objects: &[(Kind, Value)]) -> World {

@@ -29,6 +29,7 @@ mod defects;
 mod drift;
 mod dry_run;
 mod edits;
+mod images;
 mod interruption;
 mod kinds;
 mod lifecycle;

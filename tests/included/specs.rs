@@ -148,8 +148,9 @@ pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
         1 => (select(NAMES), 1..3).prop_map(|(family, revision)| format!("{family}:{revision}")),
     ];
     let counts = (0..5i32, prop::option::weighted(0.3, (0..3i32, 0..3i32)));
-    (reference, counts, 0..=100i32, 100..=200i32, any::<bool>()).prop_map(
-        |(task_definition, (desired, bounds), minimum, maximum, force)| {
+    let groups = prop::option::weighted(0.3, vec(select(vec!["sg-1", "sg-2"]), 1..3));
+    (reference, counts, (0..=100i32, 100..=200i32), any::<bool>(), groups).prop_map(
+        |(task_definition, (desired, bounds), (minimum, maximum), force, groups)| {
             let mut spec = json!({
                 "taskDefinition": task_definition,
                 "desiredCount": desired,
@@ -157,6 +158,10 @@ pub(crate) fn sound_service() -> impl Strategy<Value = Value> {
                     {"minimumHealthyPercent": minimum, "maximumPercent": maximum},
                 "forceNewDeployment": force,
             });
+            if let Some(groups) = groups {
+                spec["networkConfiguration"] = json!({"awsvpcConfiguration":
+                    {"subnets": ["subnet-1"], "securityGroups": groups}});
+            }
             if let Some((least, more)) = bounds {
                 spec["autoscaling"] = autoscaling(least, least + more);
             }

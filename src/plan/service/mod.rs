@@ -318,14 +318,10 @@ impl Pass<'_> {
             plan,
         );
         // The rows of a Cluster that is refused say nothing: what was made by them stays.
-        let exposures = observed.mapping.refused.is_none().then(|| {
+        let by_rows = observed.mapping.refused.is_none();
+        if by_rows {
             child(&observed.network_policy, network_policy::build(observed), plan);
-            let wanted = exposure::wanted(observed);
-            for intent in &wanted {
-                child(observed.exposures.standing(&intent.key), Some(intent.clone()), plan);
-            }
-            wanted
-        });
+        }
         // A count that comes with a new template, from nothing, goes in with it: no task of the old
         // one is started.
         for leg in &course.legs {
@@ -336,16 +332,21 @@ impl Pass<'_> {
             }
         }
         // What is no longer wanted goes last.
-        if let Some(wanted) = &exposures {
-            plan.writes.extend(network_policy::surplus(observed));
-            plan.writes.extend(exposure::surplus(observed, wanted));
-        }
         for leg in course.legs.iter().filter(|leg| leg.is_surplus && !waits) {
             let workload = observed.workloads.get(&leg.provider);
             plan.writes.extend(workload.and_then(|found| workload::surplus(found, &leg.seen)));
         }
         plan.writes.extend(endpoints::surplus(observed, &situation));
         plan.writes.extend(record::prune(observed));
+        if by_rows {
+            plan.writes.extend(network_policy::surplus(observed));
+            let wanted = exposure::wanted(observed);
+            plan.writes.extend(exposure::surplus(observed, &wanted));
+            // One that is refused, for a host that another has, keeps nothing else from being done.
+            for intent in wanted {
+                child(observed.exposures.standing(&intent.key), Some(intent.clone()), plan);
+            }
+        }
         // While inputs settle, the status goes on describing what it described.
         let obstacle = self.rejection().or(obstacle);
         if waits && self.moment.rejected.is_none() {

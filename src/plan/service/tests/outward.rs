@@ -227,6 +227,23 @@ fn put(body: &mut Value, pointer: &str, value: Value) {
 }
 
 #[test]
+fn tasks_are_kept_from_others_before_they_start_and_reached_after() {
+    let mut scene = scene();
+    let deployment = Scene::deployment_key();
+    scene.world.remove(&deployment);
+    for kind in [Kind::NetworkPolicy, Kind::Ingress, Kind::Endpoints] {
+        let name = one(&scene, kind)["metadata"]["name"].as_str().unwrap().to_owned();
+        scene.world.remove(&ObjectKey::new(kind, NAMESPACE, &name));
+    }
+    let writes = scene.plan(&Moment::at(scene.now)).writes;
+    let kinds: Vec<Kind> = writes.iter().map(|write| write.key().kind).collect();
+    let place = |kind: Kind| kinds.iter().rposition(|of| *of == kind).unwrap();
+    assert!(place(Kind::NetworkPolicy) < place(Kind::Deployment), "{kinds:?}");
+    assert!(place(Kind::Deployment) < place(Kind::Ingress), "{kinds:?}");
+    assert!(place(Kind::Deployment) < place(Kind::Endpoints), "{kinds:?}");
+}
+
+#[test]
 fn rows_of_a_cluster_that_is_refused_change_nothing() {
     let mut scene = scene();
     let mut broken = cluster();
