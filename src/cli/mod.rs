@@ -57,6 +57,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use self::rendering::RenderOptions;
 use crate::api;
 use crate::ecs::members::support_page;
 use crate::render::{self, File, Options};
