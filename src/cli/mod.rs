@@ -34,6 +34,7 @@ mod init;
 mod logs;
 #[cfg(feature = "controller")]
 mod output;
+mod rendering;
 #[cfg(feature = "controller")]
 mod rollout;
 #[cfg(feature = "controller")]
@@ -54,12 +55,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
+pub use self::rendering::RenderOptions;
+use crate::api;
 use crate::ecs::members::support_page;
 use crate::render::{self, File, Options};
-use crate::world::RESTART_ALL_CONTAINERS;
-use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
 
 /// Amazon-ECS-shaped workloads on any conformant Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -75,7 +76,7 @@ pub struct Arguments {
 pub enum Command {
     /// Print the Kubernetes manifests that the operator would apply for ECS JSON or for Linkspan's
     /// own objects: offline, and the same bytes every time.
-    Render(Render),
+    Render(rendering::Render),
     /// Print the Cluster whose tables these files need, with the names of what must be there beside
     /// it.
     Map(Map),
@@ -145,59 +146,6 @@ pub enum Command {
     Sandbox(shell::Sandbox),
 }
 
-/// `linkspan render`
-#[derive(Debug, clap::Args)]
-pub struct Render {
-    /// JSON or YAML files; a folder stands for its *.json, *.yaml and *.yml, and - for stdin.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    #[command(flatten)]
-    options: RenderOptions,
-}
-
-/// How to render.
-#[allow(clippy::struct_excessive_bools, reason = "switches of a command line, one each")]
-#[derive(Debug, clap::Args)]
-pub struct RenderOptions {
-    /// Refuse every field that has no or less effect than in ECS.
-    #[arg(long)]
-    strict: bool,
-    /// Print Linkspan's own objects too: those of the files, revisions and deployment records.
-    #[arg(long)]
-    all: bool,
-    /// Report fields that are only kept (AWS bookkeeping) too.
-    #[arg(short, long)]
-    verbose: bool,
-    /// How manifests are written.
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-    /// The Kubernetes version that the manifests are for.
-    #[arg(long, value_name = "1.N", value_parser = kubernetes_minor, default_value_t = Minor(NEWEST_KUBERNETES_MINOR))]
-    kubernetes_version: Minor,
-    /// What the nodes of that version have or lack: RestartAllContainersOnContainerExits=false.
-    #[arg(long, value_name = "NAME=BOOL", value_parser = feature, value_delimiter = ',')]
-    features: Vec<Feature>,
-    /// The namespace of what names none.
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
-    /// Fill the placeholders `<NAME>` and `${NAME}` of the files.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
-    set: Vec<(String, String)>,
-    /// Hint at good practice too: fixed versions, users, health checks, limits, roles, zones.
-    #[arg(long)]
-    hints: bool,
-}
-
-/// How manifests are written.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    /// YAML documents
-    #[default]
-    Yaml,
-    /// A JSON List
-    Json,
-}
-
 /// `linkspan map` and `linkspan import`
 #[derive(Debug, clap::Args)]
 pub struct Inputs {
@@ -237,59 +185,6 @@ pub struct Crd {
     /// Write one file for each into this folder instead.
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-}
-
-impl From<RenderOptions> for Options {
-    fn from(given: RenderOptions) -> Self {
-        Self {
-            strict: given.strict,
-            all: given.all,
-            verbose: given.verbose,
-            format: match given.output {
-                Format::Yaml => render::Format::Yaml,
-                Format::Json => render::Format::Json,
-            },
-            kubernetes_minor: given.kubernetes_version.0,
-            restart_all_containers: given.features.iter().all(|feature| feature.has),
-            namespace: given.namespace,
-            set: given.set,
-            hints: given.hints,
-            beside: false,
-        }
-    }
-}
-
-/// A minor version of Kubernetes 1.
-#[derive(Clone, Copy, Debug)]
-struct Minor(u32);
-
-impl std::fmt::Display for Minor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "1.{}", self.0)
-    }
-}
-
-/// Whether nodes have the one feature that not every node of a version has.
-#[derive(Clone, Copy, Debug)]
-struct Feature {
-    has: bool,
-}
-
-fn feature(text: &str) -> Result<Feature, String> {
-    let (name, has) = text.split_once('=').unwrap_or((text, "true"));
-    if name != RESTART_ALL_CONTAINERS {
-        return Err(format!("the one that can be chosen is {RESTART_ALL_CONTAINERS}"));
-    }
-    has.parse().map(|has| Feature { has }).map_err(|_| "write NAME=true or NAME=false".to_owned())
-}
-
-fn kubernetes_minor(text: &str) -> Result<Minor, String> {
-    let version = format!("v{}", text.trim_start_matches('v'));
-    let minor = crate::world::minor_version(&version).ok_or("write it as 1.36 or as v1.36.2")?;
-    if minor < OLDEST_KUBERNETES_MINOR {
-        return Err(format!("1.{OLDEST_KUBERNETES_MINOR} is the oldest that Linkspan supports"));
-    }
-    Ok(Minor(minor))
 }
 
 /// Does what the arguments ask for.
@@ -349,7 +244,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn run_render(arguments: Render) -> io::Result<ExitCode> {
+fn run_render(arguments: rendering::Render) -> io::Result<ExitCode> {
     show(&render::run(&read_all(&arguments.files)?, &arguments.options.into()))
 }
 

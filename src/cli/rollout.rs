@@ -310,15 +310,17 @@ async fn is_kept(place: &Place, reference: &str) -> anyhow::Result<bool> {
 
 /// Writes which task definition a service is to run.
 pub(super) async fn pin(place: &Place, service: &Service, target: &str) -> anyhow::Result<()> {
-    let body = json!({
-        // Nobody else's change is overwritten unseen.
-        "metadata": {"resourceVersion": service.metadata.resource_version},
-        "spec": {"taskDefinition": target},
-    });
+    // Nobody else's change of it is overwritten unseen; of the rest, anybody may write meanwhile.
+    let before = service.spec.0.get("taskDefinition").cloned().unwrap_or_default();
+    let body: Patch<()> = Patch::Json(serde_json::from_value(json!([
+        {"op": "test", "path": "/metadata/uid", "value": service.uid()},
+        {"op": "test", "path": "/spec/taskDefinition", "value": before},
+        {"op": "replace", "path": "/spec/taskDefinition", "value": target},
+    ]))?);
     let parameters =
         PatchParams { field_manager: Some(COMMAND_LINE.to_owned()), ..PatchParams::default() };
     let api = place.api::<Service>();
-    api.patch(&service.name_any(), &parameters, &Patch::Merge(&body)).await?;
+    api.patch(&service.name_any(), &parameters, &body).await?;
     Ok(())
 }
 
