@@ -63,7 +63,7 @@ pub(super) fn of(world: &World) -> Registry {
             namespace: meta.namespace.clone().unwrap_or_default(),
             service: meta.name.clone().unwrap_or_default(),
         };
-        gauges.count_service(of, service.status.as_ref());
+        gauges.count_service(&of, service.status.as_ref());
     }
     for provider in world.capacity_providers.iter() {
         if let Some(status) = &provider.status {
@@ -75,7 +75,7 @@ pub(super) fn of(world: &World) -> Registry {
 }
 
 impl Gauges {
-    fn count_service(&self, of: OfService, status: Option<&ServiceStatus>) {
+    fn count_service(&self, of: &OfService, status: Option<&ServiceStatus>) {
         let namespace = of.namespace.clone();
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
         let state = [("ready", ConditionType::Ready), ("stalled", ConditionType::Stalled)]
@@ -95,7 +95,7 @@ impl Gauges {
             (&self.pending, status.pending_count),
             (&self.failed, failed),
         ] {
-            gauge.get_or_create(&of).set(count.into());
+            gauge.get_or_create(of).set(count.into());
         }
     }
 

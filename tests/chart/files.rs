@@ -1,6 +1,7 @@
 //! Are the files that are made of others what they are made of?
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Command;
 
 use serde_json::Value;
@@ -127,7 +128,8 @@ fn the_table_of_values_is_what_the_values_say() {
     let values = documents(&text).remove(0);
     let mut table = "| value | default | what it is |\n|---|---|---|\n".to_owned();
     for row in rows(&text) {
-        table += &format!("| `{}` | `{}` | {} |\n", row.path, at(&values, &row.path), row.about);
+        let default = at(&values, &row.path);
+        writeln!(table, "| `{}` | `{default}` | {} |", row.path, row.about).unwrap();
     }
     let readme = read("charts/linkspan/README.md");
     let (before, rest) = readme.split_once("<!-- values -->\n").unwrap();

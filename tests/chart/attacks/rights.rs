@@ -46,19 +46,22 @@ pub(super) async fn rights(control_plane: &ControlPlane) -> Row {
         Patch::Apply(json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
         "spec": {"desiredCount": 3}}));
     row.tried("apply to a Service", weak_services.patch("web", &forced, &applied).await, says);
-    let note = merge(json!({"metadata": {"annotations": {"note": "mine"}}}));
-    weak_services.patch("web", &none, &note).await.expect("an unchanged spec is not asked about");
+    let annotated = merge(json!({"metadata": {"annotations": {"note": "mine"}}}));
+    weak_services
+        .patch("web", &none, &annotated)
+        .await
+        .expect("an unchanged spec is not asked about");
 
     // Some rights, and not the one for this.
     let part = client_of(control_plane, "part");
     bind(control_plane, at, "part", "linkspan-edit").await;
     let admin = Client::try_from(control_plane.config()).unwrap();
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+    let some = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "part"}, "rules": [
             {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["create"]},
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]},
             {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["create"]}]});
-    apply::<rbacv1::ClusterRole>(&Api::all(admin), "part", &role).await;
+    apply::<rbacv1::ClusterRole>(&Api::all(admin), "part", &some).await;
     bind(control_plane, at, "part", "part").await;
     until("the role part holds", || async {
         let made = create::<Service>(&part, at, "y", service(), true).await;
