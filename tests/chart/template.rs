@@ -189,6 +189,9 @@ fn switches_switch_what_they_say() {
     assert!(of_kind(&template(&["rbac.create=false"]), "ClusterRole").is_empty());
     let named = template(&["serviceAccount.create=false", "serviceAccount.name=mine"]);
     assert!(of_kind(&named, "ServiceAccount").is_empty());
+    let marked = template(&["rbac.nodeAnnotations=[\"example.com/delete-first\"]"]);
+    let fence = one(&marked, "ValidatingAdmissionPolicy", "linkspan-node-fence").to_string();
+    assert!(fence.contains("example.com/delete-first"), "{fence}");
     let fence = one(&named, "ValidatingAdmissionPolicy", "linkspan-node-fence").to_string();
     assert!(fence.contains("system:serviceaccount:linkspan:mine"), "{fence}");
     let tagged = template(&["image.tag=dev", "image.repository=localhost/linkspan"]);

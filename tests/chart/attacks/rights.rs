@@ -56,12 +56,12 @@ pub(super) async fn rights(control_plane: &ControlPlane) -> Row {
     let part = client_of(control_plane, "part");
     bind(control_plane, at, "part", "linkspan-edit").await;
     let admin = Client::try_from(control_plane.config()).unwrap();
-    let granted = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+    let some = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "part"}, "rules": [
             {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["create"]},
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]},
             {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["create"]}]});
-    apply::<rbacv1::ClusterRole>(&Api::all(admin), "part", &granted).await;
+    apply::<rbacv1::ClusterRole>(&Api::all(admin), "part", &some).await;
     bind(control_plane, at, "part", "part").await;
     until("the role part holds", || async {
         let made = create::<Service>(&part, at, "y", service(), true).await;
