@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::authorization::v1::SelfSubjectRulesReview;
 use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
+use k8s_openapi::api::networking::v1 as networkingv1;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
 use linkspan::api::{CapacityProvider, Cluster, Rule, Service, Task, TaskDefinition};
+use linkspan::names::label;
 use linkspan::sandbox::control_plane::ControlPlane;
 use serde_json::{Value, json};
 
@@ -115,8 +118,58 @@ async fn everything(place: &Place, admin: &Client) {
         if left == 0 { Ok(()) } else { Err(left.to_string()) }
     })
     .await;
+    family["containerDefinitions"][0]["portMappings"] = json!([{"containerPort": 80}]);
+    place.apply::<TaskDefinition>("web", family).await;
+    outward(place, &service).await;
+    between_providers(place, &service).await;
     scaled(place, &service).await;
     measured(place).await;
+}
+
+/// A network policy and an ingress by the rows of a Cluster come and go.
+async fn outward(place: &Place, service: &Service) {
+    let rows = json!({"kubernetes": {
+        "securityGroups": [{"securityGroup": "sg-web",
+            "ingress": [{"from": [{"cidr": "10.0.0.0/16"}], "ports": [80]}]}],
+        "targetGroups": [{"targetGroup": "web", "ingress": {"host": "shop.example.com"}}]}});
+    place.apply::<Cluster>("default", rows).await;
+    place
+        .service("web", json!({"taskDefinition": "web", "desiredCount": 2,
+            "loadBalancers": [{"targetGroupArn": "web", "containerName": "app", "containerPort": 80}],
+            "networkConfiguration": {"awsvpcConfiguration":
+                {"subnets": ["subnet-1"], "securityGroups": ["sg-web"]}}}))
+        .await;
+    for wanted in [1, 0] {
+        until("the network policy and the ingress", || async {
+            let policies = place.children::<networkingv1::NetworkPolicy>(service).await.len();
+            let ingresses = place.children::<networkingv1::Ingress>(service).await.len();
+            let seen = (policies, ingresses);
+            if seen == (wanted, wanted) { Ok(()) } else { Err(format!("{seen:?}")) }
+        })
+        .await;
+        place.apply::<Cluster>("default", json!({})).await;
+    }
+}
+
+/// A workload of a capacity provider's own comes and goes.
+async fn between_providers(place: &Place, service: &Service) {
+    for strategy in [json!([{"capacityProvider": "FARGATE", "weight": 1}]), json!(null)] {
+        let mut spec = json!({"taskDefinition": "web", "desiredCount": 2});
+        spec["capacityProviderStrategy"] = strategy.clone();
+        place.service("web", spec).await;
+        until("all tasks are in one workload, of the strategy", || async {
+            let found = place.children::<appsv1::Deployment>(service).await;
+            let of: Vec<bool> = found
+                .iter()
+                .map(|one| {
+                    let selector = one.spec.as_ref().unwrap().selector.match_labels.as_ref();
+                    selector.unwrap()[label::CAPACITY_PROVIDER] == "FARGATE"
+                })
+                .collect();
+            if of == [!strategy.is_null()] { Ok(()) } else { Err(format!("{of:?}")) }
+        })
+        .await;
+    }
 }
 
 /// Target tracking comes and goes; a count that its manifest stops setting is put back.
@@ -141,7 +194,7 @@ async fn scaled(place: &Place, service: &Service) {
     bounded["desiredCount"] = json!(3);
     place.service("web", bounded).await;
     autoscalers(0).await;
-    place.steady("web", 3, "web:3").await;
+    place.steady("web", 3, "web:4").await;
     place.service("web", tracking(json!([]))).await;
     place
         .service_when("web", "the count is put back", |service| {
