@@ -381,12 +381,12 @@ fn narrowed(step: &Step, part: &Part<'_>) -> Step {
     let (unavailable, surge) = part.member.seen.bounds();
     let max_surge = step.max_surge.min(step.replicas.max(1));
     if (step.max_unavailable, max_surge) != (0, 0) {
-        return Step { max_surge, ..step.clone() };
+        return Step { max_surge, ..*step };
     }
     // No room as things are: it keeps within what it has.
     let replicas = part.member.seen.replicas;
     let held = Some(Held::ForHealthyTasks);
-    Step { replicas, max_unavailable: unavailable, max_surge: surge, held, ..step.clone() }
+    Step { replicas, max_unavailable: unavailable, max_surge: surge, held, ..*step }
 }
 
 impl Seen {

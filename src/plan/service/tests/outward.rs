@@ -229,7 +229,7 @@ fn put(body: &mut Value, pointer: &str, value: Value) {
 #[test]
 fn tasks_are_kept_from_others_before_they_start_and_reached_after() {
     let mut scene = scene();
-    let deployment = Scene::deployment_key();
+    let deployment = scene.deployment_key();
     scene.world.remove(&deployment);
     for kind in [Kind::NetworkPolicy, Kind::Ingress, Kind::Endpoints] {
         let name = one(&scene, kind)["metadata"]["name"].as_str().unwrap().to_owned();
