@@ -4,7 +4,6 @@ use std::net::TcpListener;
 
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
-use k8s_openapi::api::events::v1 as eventsv1;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use linkspan::api::{Service, TaskDefinition};
@@ -112,7 +111,7 @@ pub(super) async fn canaries(operator: &Operator, control_plane: &ControlPlane) 
     dev.steady("good", 1, "good:1").await;
     row.held("the log", !operator.said().contains(CANARY));
     row.held("the metrics", !operator.get("/metrics").await.contains(CANARY));
-    for event in dev.api::<eventsv1::Event>().list(&ListParams::default()).await.unwrap() {
+    for event in dev.api::<corev1::Event>().list(&ListParams::default()).await.unwrap() {
         row.held("an Event", !json!(event).to_string().contains(CANARY));
     }
     for service in dev.api::<Service>().list(&ListParams::default()).await.unwrap() {
