@@ -75,8 +75,11 @@ async fn what_runs_outlives_upgrade_rollback_uninstall_and_reinstall() {
     spec["containerDefinitions"][0]["image"] = json!("nginxdemos/hello:plain-text");
     place.apply::<TaskDefinition>("hello", spec).await;
     place.steady("hello", 3, "hello:2").await;
-    let before = tasks(&place, &service).await;
-    assert_eq!(before.len(), 3);
+    let before = until("the tasks of before are gone", || async {
+        let tasks = tasks(&place, &service).await;
+        if tasks.len() == 3 { Ok(tasks) } else { Err(format!("{tasks:?}")) }
+    })
+    .await;
 
     install(&control_plane, &["concurrency=8"]);
     assert_eq!(argument(&client, "--concurrency=").await.as_deref(), Some("--concurrency=8"));

@@ -147,7 +147,8 @@ async fn outward(place: &Place, service: &Service) {
             if seen == (wanted, wanted) { Ok(()) } else { Err(format!("{seen:?}")) }
         })
         .await;
-        place.apply::<Cluster>("default", json!({})).await;
+        let none = json!({"kubernetes": {"securityGroups": [], "targetGroups": []}});
+        place.apply::<Cluster>("default", none).await;
     }
 }
 

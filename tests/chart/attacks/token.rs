@@ -40,7 +40,7 @@ fn thefts(shop: &str) -> Vec<Theft> {
         add("POST", format!("{core}/serviceaccounts"), named.clone());
         add("POST", format!("{core}/serviceaccounts/default/token"), json!({"spec": {}}));
         add("POST", format!("{core}/persistentvolumeclaims"), named.clone());
-        add("DELETE", format!("/apis/apps/v1/namespaces/{namespace}/deployments/x"), Value::Null);
+        add("DELETE", format!("/apis/apps/v1/namespaces/{namespace}/replicasets/x"), Value::Null);
         add("POST", format!("/apis/apps/v1/namespaces/{namespace}/statefulsets"), named.clone());
         add("POST", format!("/apis/batch/v1/namespaces/{namespace}/cronjobs"), named.clone());
         add("POST", format!("{rbac}/namespaces/{namespace}/roles"), named.clone());
