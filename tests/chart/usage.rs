@@ -167,7 +167,9 @@ async fn between_providers(place: &Place, service: &Service) {
                     selector.unwrap()[label::CAPACITY_PROVIDER] == "FARGATE"
                 })
                 .collect();
-            if of == [!strategy.is_null()] { Ok(()) } else { Err(format!("{of:?}")) }
+            let service = place.api::<Service>().get("web").await.unwrap();
+            let conditions = status_of(&service).conditions;
+            if of == [!strategy.is_null()] { Ok(()) } else { Err(format!("{of:?} {conditions:?}")) }
         })
         .await;
     }
