@@ -154,7 +154,7 @@ async fn outward(place: &Place, service: &Service) {
 
 /// A workload of a capacity provider's own comes and goes.
 async fn between_providers(place: &Place, service: &Service) {
-    for strategy in [json!([{"capacityProvider": "FARGATE", "weight": 1}]), json!(null)] {
+    for strategy in [json!([{"capacityProvider": "on-demand", "weight": 1}]), json!(null)] {
         let mut spec = json!({"taskDefinition": "web", "desiredCount": 2});
         spec["capacityProviderStrategy"] = strategy.clone();
         place.service("web", spec).await;
@@ -164,7 +164,7 @@ async fn between_providers(place: &Place, service: &Service) {
                 .iter()
                 .map(|one| {
                     let selector = one.spec.as_ref().unwrap().selector.match_labels.as_ref();
-                    selector.unwrap()[label::CAPACITY_PROVIDER] == "FARGATE"
+                    selector.unwrap()[label::CAPACITY_PROVIDER] == "on-demand"
                 })
                 .collect();
             let service = place.api::<Service>().get("web").await.unwrap();

@@ -34,6 +34,11 @@ use crate::stage::{STRATEGIES, Stage, revisions, spec};
 use crate::{deployment, kubelet, replica_set};
 
 const MOST_BEHIND: usize = 1;
+
+/// Where the search of one case with several Deployments ends, unless otherwise said: to the end, some
+/// take hours.
+const MOST_OF_SEVERAL: usize = 30_000;
+
 /// Where the search of one case ends, if it should not go to the end: `LINKSPAN_STATES`.
 fn most_states() -> Option<usize> {
     std::env::var_os("LINKSPAN_STATES")?.to_str()?.parse().ok()
@@ -414,7 +419,8 @@ impl Search<'_> {
 
     /// Every state that can be reached; how many, and whether that is all.
     fn explore(&mut self, start: &State) -> Result<(usize, bool), String> {
-        let most = most_states().unwrap_or(usize::MAX);
+        let usual = if self.case.has_several() { MOST_OF_SEVERAL } else { usize::MAX };
+        let most = most_states().unwrap_or(usual);
         let mut known = BTreeSet::from([digest(&start.numbers())]);
         let mut queue = VecDeque::from([(start.clone(), 0)]);
         let mut steps: Vec<(usize, Action)> = vec![(0, Action::Plan)];
