@@ -242,10 +242,13 @@ impl Observed {
             .and_then(|spec| spec.strategy.as_ref())
             .and_then(|strategy| strategy.rolling_update.as_ref());
         let count = |value: Option<i32>| value.unwrap_or_default();
+        let sequence = spec.and_then(|spec| sequence_of(spec.template.metadata.as_ref()?));
+        // Those of an earlier template go, and what comes for them may find a node.
+        let newest = |pod: &&Arc<corev1::Pod>| sequence_of(&pod.metadata) == sequence;
         Seen {
             exists: true,
             replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-            sequence: spec.and_then(|spec| sequence_of(spec.template.metadata.as_ref()?)),
+            sequence,
             settled: status.observed_generation == deployment.metadata.generation,
             total: count(status.replicas),
             updated: count(status.updated_replicas),
@@ -262,7 +265,7 @@ impl Observed {
                 .map(|set| replica_set(set))
                 .collect(),
             stuck: tasks::all_stuck(self.pods_of(provider)),
-            unplaced: tasks::unplaced(self.pods_of(provider)),
+            unplaced: tasks::unplaced(self.pods_of(provider).filter(newest)),
             hopeless: tasks::hopeless(self.pods_of(provider)),
         }
     }

@@ -51,9 +51,9 @@ pub struct Seen {
     pub replica_sets: Vec<ReplicaSet>,
     /// Whether no task runs or can come to run as things are.
     pub stuck: bool,
-    /// Pods for which there is no node.
+    /// Pods with the newest template for which there is no node.
     pub unplaced: i32,
-    /// Those, and pods that fail to start over and over.
+    /// Pods for which there is no node, and pods that fail to start over and over.
     pub hopeless: i32,
 }
 

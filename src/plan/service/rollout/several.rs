@@ -150,7 +150,12 @@ impl<'a> Part<'a> {
 
     /// The tasks that count for the cap.
     fn counted(&self) -> i32 {
-        (self.most - self.member.seen.unplaced).max(0)
+        let seen = &self.member.seen;
+        // What is about to be replaced may find a node as what replaces it; pods beyond the count
+        // may be those without one.
+        let stay = seen.unplaced - (seen.total - self.most).max(0);
+        let stays = Some(self.step.sequence) == seen.sequence;
+        self.most - if stays { stay.max(0) } else { 0 }
     }
 }
 
