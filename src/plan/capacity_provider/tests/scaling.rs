@@ -451,7 +451,9 @@ fn a_group_follows_its_tasks_from_none_to_five_and_back() {
     assert_eq!(said(&world).0, "InEffect");
     // All tasks end. Half of the instances at most leave in a step, and the last one too.
     let all: Vec<ObjectKey> = world.pods.keys().collect();
-    all.iter().for_each(|pod| world.remove(pod));
+    for pod in &all {
+        world.remove(pod);
+    }
     let asked = run(&mut world, 3000, 6000, true);
     assert_eq!(asked, [3, 2, 1, 0]);
     assert_eq!(world.nodes.len(), 0);
