@@ -258,6 +258,13 @@ fn a_cordon_and_every_word_of_an_end_are_said_by_a_label() {
     }
 }
 
+/// Takes an object in; tells who is planned for.
+fn put<K: Shelved>(world: &mut World, body: Value) -> BTreeSet<ObjectKey> {
+    let object: K = serde_json::from_value(body).unwrap();
+    let change = K::shelf_mut(world).put(object).unwrap();
+    roots_of(world, &change)
+}
+
 #[test]
 fn a_node_is_looked_at_again_when_something_changes_that_matters() {
     let mut world =
@@ -276,14 +283,19 @@ fn a_node_is_looked_at_again_when_something_changes_that_matters() {
     };
     let mut heartbeat = node("a", "m5.large");
     heartbeat["status"]["conditions"][0]["lastHeartbeatTime"] = json!("2026-01-01T00:00:00Z");
-    assert_eq!(put("Node", heartbeat), BTreeSet::new());
+    assert_eq!(put::<corev1::Node>(&mut world, heartbeat), BTreeSet::new());
     let mut cordoned = node("a", "m5.large");
     cordoned["spec"]["unschedulable"] = json!(true);
-    assert_eq!(put("Node", cordoned), BTreeSet::from([key("a")]));
+    assert_eq!(put::<corev1::Node>(&mut world, cordoned), BTreeSet::from([key("a")]));
     let both = BTreeSet::from([key("a"), key("b")]);
     assert!(
-        put("Record", record("web-1", &[MATCHES])).is_superset(&both),
+        put::<crate::api::ServiceDeployment>(&mut world, record("web-1", &[MATCHES]))
+            .is_superset(&both),
         "the first that needs it"
     );
-    assert!(put("Record", record("web-2", &[MATCHES])).is_disjoint(&both), "the second");
+    assert!(
+        put::<crate::api::ServiceDeployment>(&mut world, record("web-2", &[MATCHES]))
+            .is_disjoint(&both),
+        "the second"
+    );
 }
