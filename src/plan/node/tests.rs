@@ -269,18 +269,6 @@ fn put<K: Shelved>(world: &mut World, body: Value) -> BTreeSet<ObjectKey> {
 fn a_node_is_looked_at_again_when_something_changes_that_matters() {
     let mut world =
         world(&[(Kind::Node, node("a", "m5.large")), (Kind::Node, node("b", "m5.large"))]);
-    let mut put = |kind: &str, body: Value| -> BTreeSet<ObjectKey> {
-        if kind == "Node" {
-            let change = corev1::Node::shelf_mut(&mut world)
-                .put(serde_json::from_value(body).unwrap())
-                .unwrap();
-            return roots_of(&world, &change);
-        }
-        let change = crate::api::ServiceDeployment::shelf_mut(&mut world)
-            .put(serde_json::from_value(body).unwrap())
-            .unwrap();
-        roots_of(&world, &change)
-    };
     let mut heartbeat = node("a", "m5.large");
     heartbeat["status"]["conditions"][0]["lastHeartbeatTime"] = json!("2026-01-01T00:00:00Z");
     assert_eq!(put::<corev1::Node>(&mut world, heartbeat), BTreeSet::new());
