@@ -37,7 +37,12 @@
 //! # Several capacity providers
 //! All of it is asked of the sum over all Deployments. The numbers of several fit an ask when the sum of
 //! the counts, less the `maxUnavailable` of those that replace tasks, is not below its floor, nor with
-//! their `maxSurge` above its cap. A task for which there is no node is in neither: it is not healthy,
+//! their `maxSurge` above its cap, and when they keep the tasks that are healthy: the count that one is
+//! to grow to keeps no task of another. What a controller does is judged by the asks from the one by
+//! which its own Deployment's numbers were written, or one that all were seen to keep since, with the
+//! sizes that they had: numbers that others have, and have not come to, are not of its making. Tasks
+//! that a roll has started beyond its Deployment's count make up for none of another, since its
+//! controller stops as many at any time. A task for which there is no node is in neither: it is not healthy,
 //! does not count for the cap, and the floor does not ask for it.
 //!
 //! A task that dies by itself, or is deleted by a person, is nobody's violation; neither is what
@@ -104,13 +109,16 @@ impl Margins {
 pub(crate) fn judge_sync(
     before: &Cluster,
     after: &mut Cluster,
-    sync: Sync,
+    (id, sync): (u32, Sync),
     losses: bool,
     margins: &mut Margins,
 ) -> Result<(), String> {
-    let (floor, cap) = in_force(before);
+    let (floor, cap) = since(before, before.led_by(id));
     let (size_before, size_after) = (sizes(before), sizes(after));
-    if before.deployments.iter().any(|deployment| deployment.meddled) {
+    let several = before.deployments.len() > 1;
+    // Sizes that a person led to stay until the controller of their Deployment has acted.
+    let led_astray = several && before.sets.iter().any(|set| set.misled && set.size > 0);
+    if led_astray || before.deployments.iter().any(|deployment| deployment.meddled) {
         return Ok(());
     }
     if size_after > size_before {
@@ -123,7 +131,10 @@ pub(crate) fn judge_sync(
     if sync == Sync::Scaled && losses {
         return Ok(());
     }
-    let (sure_before, sure_after) = (sure(before, before, sync), sure(before, after, sync));
+    let counts: Vec<(u32, i32)> =
+        before.deployments.iter().map(|found| (found.id, led_to(before, found))).collect();
+    let (sure_before, sure_after) =
+        (sure(before, before, &counts, sync), sure(before, after, &counts, sync));
     if sure_after >= sure_before {
         return Ok(());
     }
@@ -179,8 +190,15 @@ fn sizes(cluster: &Cluster) -> i32 {
     cluster.sets.iter().map(|set| set.size).sum::<i32>() - cluster.unplaced()
 }
 
-/// The tasks that are sure to stay healthy, of the pods in `pods` under the sizes in `sized`.
-fn sure(pods: &Cluster, sized: &Cluster, sync: Sync) -> i32 {
+/// The count that a Deployment's sizes were led by, or the one that is written, if that is higher.
+fn led_to(cluster: &Cluster, deployment: &Deployment) -> i32 {
+    let scaled = cluster.sets_of(deployment.id).filter(|set| set.size > 0);
+    scaled.map(|set| set.desired_replicas).fold(deployment.replicas, i32::max)
+}
+
+/// The tasks that are sure to stay healthy, of the pods in `pods` under the sizes in `sized`; of
+/// several Deployments, of each no more than its count.
+fn sure(pods: &Cluster, sized: &Cluster, counts: &[(u32, i32)], sync: Sync) -> i32 {
     let of_set = |id: u32| {
         let active = count(pods.active(id));
         let set = pods.set(id);
@@ -196,5 +214,12 @@ fn sure(pods: &Cluster, sized: &Cluster, sync: Sync) -> i32 {
         let size = sized.set(id).map_or(0, |set| set.size);
         (healthy - (active - size - unready).max(0)).max(0)
     };
-    pods.sets.iter().map(|set| of_set(set.id)).sum()
+    if counts.len() < 2 {
+        return pods.sets.iter().map(|set| of_set(set.id)).sum();
+    }
+    let of_one = |(id, most): &(u32, i32)| {
+        let sure: i32 = pods.sets_of(*id).map(|set| of_set(set.id)).sum();
+        sure.min(*most)
+    };
+    counts.iter().map(of_one).sum()
 }

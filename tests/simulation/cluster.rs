@@ -55,6 +55,8 @@ pub(crate) struct Deployment {
     pub(crate) version: u64,
     /// Whether its numbers are those of a person.
     pub(crate) meddled: bool,
+    /// The ask by which its numbers were written, or a later one that they were seen to keep.
+    pub(crate) asked: usize,
 }
 
 /// The counts of a status.
@@ -335,6 +337,7 @@ impl Cluster {
             status: Counts::default(),
             version: self.next_version(),
             meddled: ask.is_none(),
+            asked: ask.unwrap_or_default(),
             body,
         };
         assert!(
@@ -369,6 +372,7 @@ impl Cluster {
             }
             _ => {}
         }
+        self.note_kept();
         let deployment = self.deployment(key).unwrap().clone();
         self.tell(key.clone(), Seen::Deployment(deployment.clone()));
         Ok(Seen::Deployment(deployment))
@@ -383,8 +387,7 @@ impl Cluster {
         let (mut count, mut down, mut up) = (0, 0, 0);
         for found in &self.deployments {
             count += found.replicas;
-            let earlier = |set: &&ReplicaSet| set.size > 0 && set.template != found.template;
-            if self.sets_of(found.id).any(|set| earlier(&set)) {
+            if self.rolls(found) {
                 // What is not healthy need not be stopped.
                 let healthy: i32 = self.sets_of(found.id).map(|set| self.healthy_of(set.id)).sum();
                 down += (found.max_unavailable - (found.replicas - healthy).max(0)).max(0);
@@ -394,7 +397,54 @@ impl Cluster {
         if !ask.has_room() && self.unplaced() == 0 {
             return count == ask.desired && down + up == 0;
         }
-        count - down >= ask.floor() && count + up - self.unplaced() <= ask.cap()
+        count - down >= ask.floor()
+            && count + up - self.unplaced() <= ask.cap()
+            && self.protects(ask.floor())
+    }
+
+    /// Whether the numbers of all Deployments keep what is healthy now, up to a floor: those of one
+    /// that is to grow keep none of another's tasks.
+    fn protects(&self, floor: i32) -> bool {
+        let kept_of = |found: &Arc<Deployment>| {
+            let healthy: i32 = self.sets_of(found.id).map(|set| self.healthy_of(set.id)).sum();
+            let rolls = self.rolls(found);
+            healthy.min(found.replicas - if rolls { found.max_unavailable } else { 0 })
+        };
+        self.deployments.iter().map(kept_of).sum::<i32>() >= floor.min(self.healthy())
+    }
+
+    fn rolls(&self, deployment: &Deployment) -> bool {
+        let earlier = |set: &ReplicaSet| set.size > 0 && set.template != deployment.template;
+        self.sets_of(deployment.id).any(earlier)
+    }
+
+    /// Notes that all numbers keep the newest ask that one was written by, whatever their controllers
+    /// have yet to do.
+    pub(crate) fn note_kept(&mut self) {
+        let Some(newest) = self.deployments.iter().map(|found| found.asked).max() else { return };
+        let most_of = |found: &Arc<Deployment>| {
+            let size: i32 = self.sets_of(found.id).map(|set| set.size).sum();
+            size.max(found.replicas + if self.rolls(found) { found.max_surge } else { 0 })
+        };
+        let most: i32 = self.deployments.iter().map(most_of).sum();
+        let ask = self.asks[newest];
+        if most - self.unplaced() > ask.cap() || !self.protects(ask.floor()) {
+            return;
+        }
+        for found in &mut self.deployments {
+            if found.asked < newest {
+                Arc::make_mut(found).asked = newest;
+            }
+        }
+    }
+
+    /// The oldest ask that a Deployment's controller may be led by.
+    pub(crate) fn led_by(&self, id: u32) -> usize {
+        let asked = self.deployments.iter().find(|found| found.id == id).map(|found| found.asked);
+        match self.deployments.as_slice() {
+            [_] => self.acted,
+            _ => asked.map_or(self.acted, |asked| asked.min(self.acted)),
+        }
     }
 
     /// Deletes an object, and with it what it owns.

@@ -55,6 +55,7 @@ pub(crate) fn sync(cluster: &mut Cluster, id: u32) -> Option<Sync> {
         }
     }
     report(cluster, &deployment);
+    cluster.note_kept();
     let sync = if scaling { Sync::Scaled } else { Sync::Rolled };
     (cluster.version != before).then_some(sync)
 }
@@ -88,7 +89,7 @@ fn resize(
     size: i32,
     force: bool,
 ) -> bool {
-    let acted = cluster.acted;
+    let led_by = cluster.led_by(deployment.id);
     let set = &mut cluster.sets[at];
     let max = deployment.replicas + deployment.max_surge;
     let another = set.size != size;
@@ -99,7 +100,7 @@ fn resize(
     set.generation += i64::from(another);
     if another {
         set.misled = deployment.meddled;
-        set.judged = acted;
+        set.judged = led_by;
     }
     set.size = size;
     set.desired_replicas = deployment.replicas;
@@ -126,7 +127,7 @@ fn make_new(cluster: &mut Cluster, deployment: &Deployment) -> usize {
         status: Counts::default(),
         version: 0,
         lost: 0,
-        judged: cluster.acted,
+        judged: cluster.led_by(deployment.id),
         misled: false,
     };
     cluster.sets.push(set);

@@ -165,6 +165,8 @@ impl State {
         let cluster = &self.cluster;
         numbers.push(i64::try_from(cluster.acted).unwrap());
         numbers.extend(cluster.deployments.iter().map(|found| i64::from(found.meddled)));
+        let led_by = |id| i64::try_from(cluster.led_by(id)).unwrap();
+        numbers.extend(cluster.deployments.iter().map(|found| led_by(found.id)));
         cluster.deployments.iter().for_each(|found| of_deployment(&mut numbers, found));
         of_sets(&mut numbers, &cluster.sets);
         for set in in_order(&cluster.sets) {
@@ -327,7 +329,7 @@ impl Search<'_> {
             Action::Deployment(id) => {
                 if let Some(sync) = deployment::sync(&mut next.cluster, id) {
                     let margins = &mut self.margins;
-                    judge_sync(&state.cluster, &mut next.cluster, sync, false, margins)?;
+                    judge_sync(&state.cluster, &mut next.cluster, (id, sync), false, margins)?;
                 }
             }
             Action::ReplicaSet(id) => {

@@ -186,7 +186,7 @@ impl Stage {
                 let sync = deployment::sync(&mut self.cluster, *id);
                 if let Some(sync) = sync {
                     let after = &mut self.cluster;
-                    judge_sync(&before, after, sync, self.losses, &mut self.margins)?;
+                    judge_sync(&before, after, (*id, sync), self.losses, &mut self.margins)?;
                 }
                 sync.is_some()
             }
@@ -197,7 +197,15 @@ impl Stage {
                 true
             }
             Action::Wait(seconds) => {
-                // No watch is late by a second, nor is a write.
+                // No watch is late by a second, nor is a write, nor a status by half a minute.
+                if *seconds > 30 {
+                    let sets: Vec<u32> = self.cluster.sets.iter().map(|set| set.id).collect();
+                    for id in sets {
+                        replica_set::sync(&mut self.cluster, id);
+                    }
+                    let events = std::mem::take(&mut self.cluster.events);
+                    self.operator.follow(events);
+                }
                 while self.operator.pending().is_some() {
                     self.operator.write(&mut self.cluster, Fault::None);
                 }

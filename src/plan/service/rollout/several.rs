@@ -11,9 +11,9 @@
 //! * Counts go up of those that have the newest template, or no task; then of those that have not yet,
 //!   if there are too few tasks in all. A Deployment without tasks gets the newest template at once.
 //! * One Deployment at a time replaces its tasks, by the rules that hold for a single one.
-//! * A task for which there is no node is neither healthy nor counted, and not asked for by the floor: an
-//!   empty spot market leaves to the others the room that it does not take, and does not keep them from
-//!   rolling.
+//! * A task for which there is no node is neither healthy nor counted, and in a roll not asked for by the
+//!   floor: an empty spot market leaves to the others the room that it does not take, and does not keep
+//!   them from rolling. No count comes down on its account.
 //! * As long as tasks may still become healthy, none of another Deployment is stopped on their account;
 //!   where nothing has changed for long, nobody waits for them any more.
 //!
@@ -58,10 +58,11 @@ pub fn steps(
 ) -> Steps {
     let parts: Vec<Part<'_>> = members.iter().map(|member| Part::of(member, target)).collect();
     let mut limits = Limits::of(percents, desired);
+    let floor = limits.floor;
     // What lacks a node cannot be asked for.
     let lacking: i32 = members.iter().map(|member| member.seen.lacking_nodes()).sum();
     limits.floor = limits.floor.min((desired - lacking).max(0));
-    let mut whole = Whole { parts, limits, desired, target, patient, waits: false };
+    let mut whole = Whole { parts, limits, floor, desired, target, patient, waits: false };
     if desired == 0 {
         whole.empty();
     } else {
@@ -175,7 +176,10 @@ fn sure(seen: &Seen, replicas: i32, surge: i32, max_unavailable: Option<i32>) ->
 /// All of them.
 struct Whole<'a> {
     parts: Vec<Part<'a>>,
+    /// What rolls keep within.
     limits: Limits,
+    /// The floor, tasks for which there is no node among it.
+    floor: i32,
     desired: i32,
     target: i64,
     patient: bool,
@@ -229,7 +233,9 @@ impl Whole<'_> {
         places.reverse();
         places.sort_by_key(|at| self.parts.get(*at).map(|part| !part.member.is_surplus));
         for at in places {
-            let room = self.room(at);
+            let mut room = self.room(at);
+            // A healthy task stays as long as the one that is to stand in for it has no node.
+            room.floor += self.floor - self.limits.floor;
             let Some(part) = self.parts.get_mut(at) else { continue };
             let (wanted, seen) = (part.member.wanted, &part.member.seen);
             let safe = nearest_safe_count(wanted, room, seen, part.step.sequence);
@@ -278,11 +284,17 @@ impl Whole<'_> {
                 part.take(Step { sequence: target, ..part.step });
                 continue;
             }
+            // A count below the floor protects no more than itself: it comes down as others can stand
+            // in, of which any may do so by the time at which tasks are stopped.
+            let may_be_healthy =
+                if self.patient { seen.size() - seen.hopeless } else { seen.ready() };
+            let least = room.floor.min(may_be_healthy).min(now);
             let desired = if wanted > now && seen.settled {
                 wanted.min(room.cap.max(now))
             } else {
-                wanted.min(now)
+                wanted.min(now).max(least)
             };
+            self.waits |= desired > wanted;
             if part.member.is_surplus {
                 // What ends needs no room to grow.
                 room.cap = room.cap.min(now);
@@ -294,13 +306,12 @@ impl Whole<'_> {
 
     /// One that has an earlier template begins to replace its tasks, if none does so.
     fn start_roll(&mut self) {
-        let target = self.target;
         let busy = self.parts.iter().any(|part| part.rolls() && !part.waits_for_nodes());
         if busy || !self.is_calm() {
             return;
         }
         let mut places = self.places(|part| {
-            let earlier = part.member.seen.exists && !part.has(target) && !part.is_idle();
+            let earlier = part.member.seen.exists && !part.has(self.target) && !part.is_idle();
             let is_itself = part.step.replicas == part.member.seen.replicas;
             let settled = part.member.seen.settled && !part.rolls() && is_itself;
             !part.member.is_surplus && earlier && settled && part.step.replicas > 0
@@ -311,28 +322,45 @@ impl Whole<'_> {
             let part = self.parts.get(*at);
             part.map(|part| (!part.is_stuck(), (part.step.replicas - part.member.wanted).signum()))
         });
-        for at in places {
+        if self.start_one(&places, |floor, count| floor <= count) {
+            return;
+        }
+        // With more healthy tasks asked for than it has, the old ones stop early.
+        if self.patient {
+            self.waits |= !places.is_empty();
+        } else {
+            self.start_one(&places, |_, _| true);
+        }
+    }
+
+    /// The first of these whose floor and count allow it begins to replace its tasks.
+    fn start_one(&mut self, places: &[usize], allows: impl Fn(i32, i32) -> bool) -> bool {
+        let target = self.target;
+        for at in places.iter().copied() {
             let room = self.room(at);
             let Some(part) = self.parts.get_mut(at) else { continue };
             let count = part.step.replicas;
-            if part.is_stuck() && room.cap >= count {
+            // A task that replaces another counts, also where that one stops first, or has no node.
+            if room.cap < count {
+                continue;
+            }
+            if part.is_stuck() {
                 let held = part.step.held;
                 let (max_unavailable, max_surge) = (count, 0);
                 let sequence = target;
                 part.take(Step { replicas: count, sequence, max_unavailable, max_surge, held });
-                return;
+                return true;
             }
-            // With more healthy tasks asked for than it has, the old ones would stop too early.
-            if self.patient && room.floor > count {
-                self.waits = true;
+            if !allows(room.floor, count) {
                 continue;
             }
             let step = step_within(room, count, &part.member.seen, target);
             if step.sequence == target && step.replicas == count {
                 part.take(narrowed(&step, part));
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Those that wait for their turn, where there are too few tasks in all.
@@ -398,6 +426,11 @@ impl Seen {
     /// The sum of its ReplicaSets' sizes.
     fn size(&self) -> i32 {
         self.replica_sets.iter().map(|set| set.size).sum()
+    }
+
+    /// Those of them whose tasks are ready.
+    fn ready(&self) -> i32 {
+        self.replica_sets.iter().map(|set| set.ready.min(set.size)).sum()
     }
 
     /// The tasks that it lacks since there is no node for them.
