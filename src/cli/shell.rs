@@ -121,6 +121,9 @@ pub(super) struct Logs {
 #[cfg(feature = "sandbox")]
 #[derive(Debug, clap::Args)]
 pub struct Sandbox {
+    /// What it shows: a folder of examples/.
+    #[arg(long, value_enum, default_value_t)]
+    example: crate::sandbox::Example,
     /// Go on through scaling, rolling, going back and deleting; exit 0 when all of it was seen.
     #[arg(long)]
     once: bool,
@@ -181,6 +184,7 @@ pub(super) fn attributes(arguments: Attributes) -> io::Result<ExitCode> {
 pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
     use crate::sandbox;
     let wanted = sandbox::Sandbox {
+        example: arguments.example,
         once: arguments.once,
         keep: arguments.keep,
         version: arguments.kubernetes_version,

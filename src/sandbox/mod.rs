@@ -7,6 +7,7 @@
 pub mod control_plane;
 mod example;
 mod groups;
+pub mod metrics_api;
 pub mod scaled_group;
 mod story;
 mod table;
@@ -19,6 +20,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use self::control_plane::{ControlPlane, Lines, Options, Version};
+pub use self::example::Example;
 use self::example::Kubectl;
 pub use self::groups::node_groups;
 use self::table::Screen;
@@ -27,6 +29,8 @@ use crate::controller::{self, Settings};
 /// What a sandbox is to do.
 #[derive(Clone, Debug, Default)]
 pub struct Sandbox {
+    /// What it shows.
+    pub example: Example,
     /// Goes through everything a service can do, and says how long each step took.
     pub once: bool,
     /// Stays up until it is interrupted.
@@ -62,19 +66,22 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
         group.create(&client).await.with_context(|| format!("making node group {}", group.name))?;
     }
 
+    metrics_api::serve(&client).await.context("serving a metrics API")?;
     let groups = tokio::spawn(scaled_group::follow(client.clone()));
     // The operator has a connection of its own, as it has in a cluster.
     let stop = CancellationToken::new();
-    let operator =
-        tokio::spawn(controller::run(control_plane.config(), Settings::default(), stop.clone()));
-    let mut screen = Screen::new(client.clone());
+    let scaling_timing = sandbox.example.timing();
+    let settings = Settings { scaling_timing, ..Settings::default() };
+    let operator = tokio::spawn(controller::run(control_plane.config(), settings, stop.clone()));
+    let mut screen = Screen::new(client.clone(), sandbox.example != Example::Hello);
     screen.say(&format!(
         "control plane {} is up after {}",
         control_plane.version(),
         seconds(ready)
     ));
     screen.say("9 nodes in three zones: groups on-demand, spot and fargate");
-    let told = story::tell(&client, &Kubectl::of(&control_plane), &mut screen, sandbox.once).await;
+    let kubectl = Kubectl::of(&control_plane);
+    let told = story::tell(&client, &kubectl, &mut screen, sandbox.example, sandbox.once).await;
     if let Some(error) = control_plane.failed() {
         return Err(error.into());
     }

@@ -1,4 +1,7 @@
-//! What can a service do? Start, scale, roll, go back, stop, and leave nothing behind.
+//! What can a service do? Start, scale, roll, go back, stop, and leave nothing behind. What the other
+//! examples show: [`load`] that tasks and nodes follow, and where tasks run.
+
+mod load;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -13,7 +16,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::example::{self, Kubectl, NAME, NAMESPACE};
+use super::example::{self, Example, Kubectl, NAMESPACE};
 use super::seconds;
 use super::table::Screen;
 use crate::api::{ConditionType, Service, ServiceDeployment, TaskDefinitionRevision};
@@ -36,8 +39,58 @@ pub(super) async fn tell(
     client: &Client,
     kubectl: &Kubectl,
     screen: &mut Screen,
+    example: Example,
     all: bool,
 ) -> anyhow::Result<Vec<Step>> {
+    match example {
+        Example::Hello => hello(client, kubectl, screen, all).await,
+        Example::Autoscaling => load::follow(client, kubectl, screen).await,
+        Example::Spot => once(client, kubectl, screen, (example, 1)).await,
+        Example::FargateProfile => once(client, kubectl, screen, (example, 3)).await,
+        Example::Constrained => once(client, kubectl, screen, (example, 4)).await,
+    }
+}
+
+/// Applies an example, with as many tasks as it has then.
+async fn apply(
+    client: &Client,
+    kubectl: &Kubectl,
+    screen: &mut Screen,
+    (example, tasks): (Example, i32),
+) -> anyhow::Result<Step> {
+    screen.say(&format!("$ kubectl apply -f examples/{}", example.folder()));
+    let since = Instant::now();
+    kubectl.run(&["apply", "-f", "-"], &example.manifests()).await?;
+    until_steady(client, screen, example, (tasks, 1)).await?;
+    let what = format!("start with {tasks} task{}", if tasks == 1 { "" } else { "s" });
+    Ok(Step { what, took: since.elapsed() })
+}
+
+/// An example that shows where its tasks run.
+async fn once(
+    client: &Client,
+    kubectl: &Kubectl,
+    screen: &mut Screen,
+    (example, tasks): (Example, i32),
+) -> anyhow::Result<Vec<Step>> {
+    let mut steps = vec![apply(client, kubectl, screen, (example, tasks)).await?];
+    if example == Example::Spot {
+        screen.say("$ kubectl scale esvc/shop --replicas 6");
+        let since = Instant::now();
+        kubectl.run(&["scale", "esvc/shop", "--replicas", "6"], "").await?;
+        until_steady(client, screen, example, (6, 1)).await?;
+        steps.push(Step { what: "scale to 6 tasks".to_owned(), took: since.elapsed() });
+    }
+    Ok(steps)
+}
+
+async fn hello(
+    client: &Client,
+    kubectl: &Kubectl,
+    screen: &mut Screen,
+    all: bool,
+) -> anyhow::Result<Vec<Step>> {
+    let hello = Example::Hello;
     let mut steps = Vec::new();
     let mut done = |what: &str, since: Instant| {
         steps.push(Step { what: what.to_owned(), took: since.elapsed() });
@@ -45,8 +98,8 @@ pub(super) async fn tell(
 
     screen.say("$ kubectl apply -f examples/hello");
     let since = Instant::now();
-    kubectl.run(&["apply", "-f", "-"], &example::all()).await?;
-    let service = until_steady(client, screen, 1, 1).await?;
+    kubectl.run(&["apply", "-f", "-"], &hello.manifests()).await?;
+    let service = until_steady(client, screen, hello, (1, 1)).await?;
     let uid = service.uid().context("the service has no UID")?;
     done("start with 1 task", since);
     if !all {
@@ -56,30 +109,30 @@ pub(super) async fn tell(
     screen.say("$ kubectl scale esvc/hello --replicas 3");
     let since = Instant::now();
     kubectl.run(&["scale", "esvc/hello", "--replicas", "3"], "").await?;
-    until_steady(client, screen, 3, 1).await?;
+    until_steady(client, screen, hello, (3, 1)).await?;
     done("scale to 3 tasks", since);
 
     screen.say("$ kubectl apply -f task-definition.yaml    # another image: revision 2");
     let since = Instant::now();
     kubectl.run(&["apply", "-f", "-"], &example::changed_task_definition()).await?;
-    until_steady(client, screen, 3, 2).await?;
+    until_steady(client, screen, hello, (3, 2)).await?;
     done("roll to hello:2", since);
 
     screen.say("$ kubectl apply -f examples/hello/task-definition.yaml    # back: revision 3");
     let since = Instant::now();
     kubectl.run(&["apply", "-f", "-"], &example::task_definition()).await?;
-    until_steady(client, screen, 3, 3).await?;
+    until_steady(client, screen, hello, (3, 3)).await?;
     done("go back, as hello:3", since);
 
     screen.say("$ kubectl scale esvc/hello --replicas 0");
     let since = Instant::now();
     kubectl.run(&["scale", "esvc/hello", "--replicas", "0"], "").await?;
-    until_steady(client, screen, 0, 3).await?;
+    until_steady(client, screen, hello, (0, 3)).await?;
     done("scale to 0 tasks", since);
 
     screen.say("$ kubectl delete -f examples/hello");
     let since = Instant::now();
-    kubectl.run(&["delete", "-f", "-"], &example::all()).await?;
+    kubectl.run(&["delete", "-f", "-"], &hello.manifests()).await?;
     until_gone(client, &uid).await?;
     done("delete, nothing left", since);
     Ok(steps)
@@ -89,15 +142,16 @@ pub(super) async fn tell(
 async fn until_steady(
     client: &Client,
     screen: &mut Screen,
-    tasks: i32,
-    revision: i64,
+    example: Example,
+    (tasks, revision): (i32, i64),
 ) -> anyhow::Result<Service> {
+    let name = example.service();
     let api: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
-    let reference = format!("{NAME}:{revision}");
+    let reference = format!("{name}:{revision}");
     let deadline = Instant::now() + PATIENCE;
     loop {
         screen.show().await?;
-        let service = api.get(NAME).await?;
+        let service = api.get(name).await?;
         if is_steady(&service, tasks, &reference) {
             screen.finish().await?;
             return Ok(service);

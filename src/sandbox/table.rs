@@ -1,11 +1,14 @@
-//! How is a service shown while it changes? Services, deployments and tasks, as kubectl would.
+//! How is a service shown while it changes? Services, deployments, tasks and groups of nodes, as kubectl
+//! would.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
 use k8s_openapi::api::core::v1 as corev1;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::control_plane::nodes::GROUP_LABEL;
 use super::example::NAMESPACE;
 use crate::api::{ConditionType, Service};
 use crate::names::label;
@@ -15,12 +18,14 @@ pub(super) struct Screen {
     client: Client,
     /// Whether what was shown last can be drawn over.
     terminal: bool,
+    /// Whether groups of nodes are shown, too.
+    groups: bool,
     shown: String,
 }
 
 impl Screen {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, terminal: std::io::stdout().is_terminal(), shown: String::new() }
+    pub(super) fn new(client: Client, groups: bool) -> Self {
+        Self { client, terminal: std::io::stdout().is_terminal(), groups, shown: String::new() }
     }
 
     /// Prints a line, below everything before it.
@@ -82,6 +87,11 @@ impl Screen {
             &["TASK", "NODE", "DEPLOYMENT", "STATUS"],
             &tasks.iter().map(task_row).collect::<Vec<_>>(),
         ));
+        if self.groups {
+            let nodes: Api<corev1::Node> = Api::all(self.client.clone());
+            let nodes = nodes.list(&ListParams::default()).await?.items;
+            text.push_str(&table(&["GROUP", "NODES", "TASKS"], &group_rows(&nodes, &tasks)));
+        }
         Ok(text)
     }
 }
@@ -127,6 +137,24 @@ fn task_row(pod: &corev1::Pod) -> Vec<String> {
         pod.labels().get(label::DEPLOYMENT).cloned().unwrap_or_default(),
         if ending { "STOPPING".to_owned() } else { phase.to_uppercase() },
     ]
+}
+
+fn group_rows(nodes: &[corev1::Node], tasks: &[corev1::Pod]) -> Vec<Vec<String>> {
+    let mut groups: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for node in nodes {
+        let group = node.labels().get(GROUP_LABEL).map(String::as_str).unwrap_or_default();
+        let name = node.metadata.name.as_deref();
+        let on_it = |task: &&corev1::Pod| {
+            task.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == name
+        };
+        let (count, found) = groups.entry(group).or_default();
+        *count += 1;
+        *found += tasks.iter().filter(on_it).count();
+    }
+    let row = |(group, (nodes, tasks)): (&str, (usize, usize))| {
+        vec![group.to_owned(), nodes.to_string(), tasks.to_string()]
+    };
+    groups.into_iter().map(row).collect()
 }
 
 /// A table with an empty line below it.

@@ -15,6 +15,7 @@
 #[path = "../included/tell.rs"]
 mod tell;
 
+mod examples;
 mod explain;
 mod leader;
 #[path = "../cluster/metrics_api.rs"]
