@@ -8,6 +8,7 @@
 
 mod capacity_provider;
 mod cluster;
+mod reference;
 mod rule;
 pub mod schema;
 mod service;
@@ -20,6 +21,7 @@ pub use capacity_provider::{
     CapacityProvider, CapacityProviderSpec, CapacityProviderStatus, NodeCounts, Room,
 };
 pub use cluster::{Cluster, ClusterSpec};
+pub use reference::reference_page;
 pub use rule::{Rule, RuleSpec};
 pub use service::{Deployment, Service, ServiceEvent, ServiceSpec, ServiceStatus, Told};
 pub use service_deployment::{

@@ -87,6 +87,9 @@ pub enum Command {
     /// Print what becomes of each ECS field, as Markdown: docs/support.md.
     #[command(hide = true)]
     SupportPage,
+    /// Print what each kind holds beside ECS's members, as Markdown: docs/reference.md.
+    #[command(hide = true)]
+    ReferencePage,
     /// Print manifests to begin with: a web service, a backend, a worker.
     Init(init::Init),
     /// Tell how services do: all of them, or one in full.
@@ -195,6 +198,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Import(arguments) => run_on(arguments, false, render::import),
         Command::Crd(arguments) => run_crd(&arguments),
         Command::SupportPage => print_out(&support_page()),
+        Command::ReferencePage => print_out(&api::reference_page()),
         Command::Init(arguments) => init::run(&arguments),
         #[cfg(feature = "controller")]
         Command::Status(arguments) => status::run(arguments),

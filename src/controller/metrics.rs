@@ -169,6 +169,8 @@ impl Metrics {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (_, kind) = kind.type_meta();
         self.watched.get_or_create(&OfKind { kind }).set(i64::try_from(now).unwrap_or_default());
+        // An increase is seen only of what was there before, as zero.
+        drop(self.watch_failed.get_or_create(&OfKind { kind }));
     }
 
     pub(super) fn watch_failed(&self, kind: Kind) {
