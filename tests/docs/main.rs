@@ -10,20 +10,22 @@
     reason = "in a test, what must not be ends it"
 )]
 
+#[cfg(feature = "sandbox")]
 #[macro_use]
 #[path = "../included/tell.rs"]
-#[allow(unused_macros, reason = "only pages that are walked are told of")]
 mod tell;
 
-mod compare;
 mod links;
 mod manifests;
+#[cfg_attr(not(feature = "sandbox"), allow(dead_code, reason = "commands run in a sandbox"))]
 mod pages;
 mod plugin;
 mod reasons;
 
 #[cfg(feature = "sandbox")]
 mod commands;
+#[cfg(feature = "sandbox")]
+mod compare;
 #[cfg(feature = "sandbox")]
 mod stage;
 #[cfg(feature = "sandbox")]
