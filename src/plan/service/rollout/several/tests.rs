@@ -191,3 +191,49 @@ fn the_worst_that_may_come_of_any_step_keeps_the_bounds() {
     }
     assert!(looked_at > 10_000, "{looked_at}");
 }
+
+/// A roll from record 1 to record 2 of a count, with so many healthy tasks of each.
+fn rolling(count: i32, earlier: i32, newer: i32) -> Seen {
+    let mut seen = steady(earlier, 1);
+    seen.replica_sets[0].max_replicas = Some(count + 1);
+    let mut newest = steady(newer, 2).replica_sets[0].clone();
+    (newest.name, newest.max_replicas) = ("b".to_owned(), Some(count + 1));
+    seen.replica_sets.push(newest);
+    let total = earlier + newer;
+    (seen.replicas, seen.sequence) = (count, Some(2));
+    (seen.total, seen.updated, seen.available) = (total, newer, total);
+    seen
+}
+
+#[test]
+fn a_roll_keeps_what_the_others_lack() {
+    // 3 tasks at 100/133 %: one on each is wanted, and the first has none yet. With a count of 1 the
+    // second's controller would stop one of its healthy tasks before the first has one.
+    let members = [wants(1, Seen::default()), wants(1, rolling(2, 1, 2)), wants(1, steady(1, 1))];
+    let got = steps(&members, 3, percents(100, 134), 2);
+    assert_eq!((got[1].replicas, got[1].max_unavailable), (2, 0));
+    // With the others' two it comes down.
+    let members = [wants(1, steady(1, 2)), wants(1, rolling(2, 1, 1)), wants(1, steady(1, 2))];
+    assert_eq!(steps(&members, 3, percents(100, 134), 2)[1].replicas, 1);
+}
+
+#[test]
+fn none_rolls_while_there_are_more_than_may_be() {
+    // 4 tasks at 50/100 %: the first has not come down from 5 yet, and the second's one would come
+    // on top of them when it is replaced.
+    let mut first = steady(5, 1);
+    (first.replicas, first.settled) = (3, false);
+    let members = [wants(3, first), wants(1, steady(1, 1))];
+    assert_eq!(told(&steps(&members, 4, percents(50, 100), 2))[1], (1, 1, 0, 1));
+    let members = [wants(3, steady(3, 2)), wants(1, steady(1, 1))];
+    assert_eq!(told(&steps(&members, 4, percents(50, 100), 2))[1], (1, 2, 1, 0));
+}
+
+#[test]
+fn no_count_comes_down_for_tasks_without_a_node() {
+    let market = [wants(1, steady(2, 1)), wants(4, unplaced(4, 1))];
+    for patient in [true, false] {
+        let got = super::steps(&market, 5, percents(100, 200), 1, patient).steps;
+        assert_eq!(got[0].replicas, 2, "patient {patient}");
+    }
+}
