@@ -146,7 +146,8 @@ fn build_one(
     let number = group
         .spawn(
             Command::new(go)
-                .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &set.linker_flags()])
+                .args(["build", "-trimpath", "-buildvcs=false", "-tags", set.tags])
+                .args(["-ldflags", &set.linker_flags()])
                 .arg("-o")
                 .arg(&output)
                 .arg(program.package())
@@ -156,7 +157,7 @@ fn build_one(
                 .env("GOTOOLCHAIN", "local")
                 .env("GOWORK", "off")
                 // Static: the same file runs on any machine with this kernel and processor.
-                .env("CGO_ENABLED", "0")
+                .env("CGO_ENABLED", if set.c { "1" } else { "0" })
                 .env_remove("GOOS")
                 .env_remove("GOARCH")
                 .stdout(Stdio::null())

@@ -42,9 +42,11 @@ impl Authority {
         &self.certificate
     }
 
-    /// The API server on this machine's loopback address.
+    /// The API server on this machine's loopback address, and by its Service, the first of all, where
+    /// a real node leads pods there.
     pub(super) fn server(&self) -> Result<Identity, rcgen::Error> {
-        let names = ["localhost", "127.0.0.1", "kubernetes.default.svc"].map(str::to_owned);
+        let names =
+            ["localhost", "127.0.0.1", "kubernetes.default.svc", "10.0.0.1"].map(str::to_owned);
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = name("kube-apiserver", None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

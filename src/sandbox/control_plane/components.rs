@@ -223,7 +223,19 @@ pub(super) fn arguments(program: Program, layout: &Layout, port: u16, audit: boo
             flag("node-lease-duration-seconds", 40),
             flag("cidr", "10.128.0.0/9"),
         ],
-        Program::Kubectl | Program::Helm => Vec::new(),
+        // Not started by it.
+        Program::Kubectl
+        | Program::Helm
+        | Program::Kubelet
+        | Program::KubeProxy
+        | Program::Containerd
+        | Program::ContainerdShim
+        | Program::Ctr
+        | Program::Runc
+        | Program::Bridge
+        | Program::HostLocal
+        | Program::Loopback
+        | Program::Portmap => Vec::new(),
     }
 }
 

@@ -85,10 +85,31 @@ impl Programs {
         progress: &dyn Progress,
     ) -> Result<Self, Error> {
         let folders = folders(version, sources, progress);
+        Self::found_or_built(&Program::ALL, version, &folders, sources, progress)
+    }
+
+    /// Finds these programs in the cache, building what is missing, as [`provide`](Self::provide)
+    /// does those of a control plane.
+    pub fn provide_these(
+        programs: &[Program],
+        version: Version,
+        sources: &Sources,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        Self::found_or_built(programs, version, &[], sources, progress)
+    }
+
+    fn found_or_built(
+        programs: &[Program],
+        version: Version,
+        folders: &[PathBuf],
+        sources: &Sources,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
         let mut found = BTreeMap::new();
         let mut missing = Vec::new();
-        for program in Program::ALL {
-            match find(program, version, &folders, sources.cache.as_deref()) {
+        for program in programs.iter().copied() {
+            match find(program, version, folders, sources.cache.as_deref()) {
                 Some(path) => {
                     found.insert(program, path);
                 }
@@ -108,11 +129,8 @@ impl Programs {
         sources: &Sources,
         progress: &dyn Progress,
     ) -> Result<PathBuf, Error> {
-        if let Some(path) = find(program, version, &[], sources.cache.as_deref()) {
-            return Ok(path);
-        }
-        let mut built = build::build(version, &[program], sources, progress)?;
-        Ok(built.remove(&program).unwrap_or_default())
+        let mut found = Self::provide_these(&[program], version, sources, progress)?;
+        Ok(found.0.remove(&program).unwrap_or_default())
     }
 }
 

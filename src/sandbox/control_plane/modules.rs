@@ -1,4 +1,4 @@
-//! Which programs make a control plane, and from which Go modules is each built?
+//! Which programs make a control plane and a node, and from which Go modules is each built?
 //!
 //! The `go.mod` and `go.sum` of each set are part of this crate: they pin every module down to its
 //! content, so a build today and a build next year give the same programs. This file only knows;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::version::Version;
 
-/// A program of the control plane.
+/// A program of the control plane, or of what a test puts beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
     /// Stores every object.
@@ -28,6 +28,26 @@ pub enum Program {
     Kwok,
     /// Installs charts. It is no part of a control plane, and is built only where it is asked for.
     Helm,
+    /// Runs the pods of a node, a real one, as everything below.
+    Kubelet,
+    /// Leads the addresses of corev1 Services to pods, on a node.
+    KubeProxy,
+    /// Runs containers for the kubelet.
+    Containerd,
+    /// Stays beside each pod's containers, for containerd.
+    ContainerdShim,
+    /// The command line of containerd.
+    Ctr,
+    /// Makes one container, for containerd.
+    Runc,
+    /// Connects a pod to its node's bridge.
+    Bridge,
+    /// Gives a pod its address.
+    HostLocal,
+    /// Gives a pod its loopback interface.
+    Loopback,
+    /// Leads a node's ports to a pod's.
+    Portmap,
 }
 
 impl Program {
@@ -41,6 +61,20 @@ impl Program {
         Self::Kwok,
     ];
 
+    /// Every program of a real node, in the order in which they are built. They run on Linux, as root.
+    pub const NODE: [Self; 10] = [
+        Self::Kubelet,
+        Self::KubeProxy,
+        Self::Containerd,
+        Self::ContainerdShim,
+        Self::Ctr,
+        Self::Runc,
+        Self::Bridge,
+        Self::HostLocal,
+        Self::Loopback,
+        Self::Portmap,
+    ];
+
     /// The name of its file.
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,6 +85,17 @@ impl Program {
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
             Self::Helm => "helm",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::Containerd => "containerd",
+            // containerd finds it by this name, beside itself.
+            Self::ContainerdShim => "containerd-shim-runc-v2",
+            Self::Ctr => "ctr",
+            Self::Runc => "runc",
+            Self::Bridge => "bridge",
+            Self::HostLocal => "host-local",
+            Self::Loopback => "loopback",
+            Self::Portmap => "portmap",
         }
     }
 
@@ -64,6 +109,18 @@ impl Program {
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+            Self::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+            Self::Containerd => "github.com/containerd/containerd/v2/cmd/containerd",
+            Self::ContainerdShim => {
+                "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"
+            }
+            Self::Ctr => "github.com/containerd/containerd/v2/cmd/ctr",
+            Self::Runc => "github.com/opencontainers/runc",
+            Self::Bridge => "github.com/containernetworking/plugins/plugins/main/bridge",
+            Self::HostLocal => "github.com/containernetworking/plugins/plugins/ipam/host-local",
+            Self::Loopback => "github.com/containernetworking/plugins/plugins/main/loopback",
+            Self::Portmap => "github.com/containernetworking/plugins/plugins/meta/portmap",
         }
     }
 }
@@ -79,6 +136,10 @@ pub(super) struct ModuleSet {
     pub(super) go_mod: &'static str,
     /// The text of `go.sum`.
     pub(super) go_sum: &'static str,
+    /// Parts that are left out or put in, as Go's build tags say it.
+    pub(super) tags: &'static str,
+    /// Whether C is part of it, which needs a C compiler and what the C asks for.
+    pub(super) c: bool,
 }
 
 const KUBERNETES_1_36: ModuleSet = ModuleSet {
@@ -86,6 +147,8 @@ const KUBERNETES_1_36: ModuleSet = ModuleSet {
     release: Version::V1_36.release(),
     go_mod: include_str!("modules/kubernetes-1.36/go.mod"),
     go_sum: include_str!("modules/kubernetes-1.36/go.sum"),
+    tags: "",
+    c: false,
 };
 
 const KUBERNETES_1_33: ModuleSet = ModuleSet {
@@ -93,6 +156,8 @@ const KUBERNETES_1_33: ModuleSet = ModuleSet {
     release: Version::V1_33.release(),
     go_mod: include_str!("modules/kubernetes-1.33/go.mod"),
     go_sum: include_str!("modules/kubernetes-1.33/go.sum"),
+    tags: "",
+    c: false,
 };
 
 const ETCD: ModuleSet = ModuleSet {
@@ -100,6 +165,8 @@ const ETCD: ModuleSet = ModuleSet {
     release: "3.7.3",
     go_mod: include_str!("modules/etcd/go.mod"),
     go_sum: include_str!("modules/etcd/go.sum"),
+    tags: "",
+    c: false,
 };
 
 const KWOK: ModuleSet = ModuleSet {
@@ -107,6 +174,8 @@ const KWOK: ModuleSet = ModuleSet {
     release: "0.8.0",
     go_mod: include_str!("modules/kwok/go.mod"),
     go_sum: include_str!("modules/kwok/go.sum"),
+    tags: "",
+    c: false,
 };
 
 const HELM: ModuleSet = ModuleSet {
@@ -114,6 +183,37 @@ const HELM: ModuleSet = ModuleSet {
     release: "4.3.1",
     go_mod: include_str!("modules/helm/go.mod"),
     go_sum: include_str!("modules/helm/go.sum"),
+    tags: "",
+    c: false,
+};
+
+const CONTAINERD: ModuleSet = ModuleSet {
+    name: "containerd",
+    release: "2.4.2",
+    go_mod: include_str!("modules/containerd/go.mod"),
+    go_sum: include_str!("modules/containerd/go.sum"),
+    // File systems that no test needs.
+    tags: "no_btrfs no_zfs no_devmapper",
+    c: false,
+};
+
+const RUNC: ModuleSet = ModuleSet {
+    name: "runc",
+    release: "1.5.2",
+    go_mod: include_str!("modules/runc/go.mod"),
+    go_sum: include_str!("modules/runc/go.sum"),
+    // Filters of system calls, which the restricted profile asks for: libseccomp, a library of C.
+    tags: "seccomp netgo osusergo",
+    c: true,
+};
+
+const CNI: ModuleSet = ModuleSet {
+    name: "cni",
+    release: "1.9.1",
+    go_mod: include_str!("modules/cni/go.mod"),
+    go_sum: include_str!("modules/cni/go.sum"),
+    tags: "",
+    c: false,
 };
 
 impl ModuleSet {
@@ -123,7 +223,12 @@ impl ModuleSet {
             Program::Etcd => ETCD,
             Program::Kwok => KWOK,
             Program::Helm => HELM,
-            Program::KubeApiserver
+            Program::Containerd | Program::ContainerdShim | Program::Ctr => CONTAINERD,
+            Program::Runc => RUNC,
+            Program::Bridge | Program::HostLocal | Program::Loopback | Program::Portmap => CNI,
+            Program::Kubelet
+            | Program::KubeProxy
+            | Program::KubeApiserver
             | Program::KubeControllerManager
             | Program::KubeScheduler
             | Program::Kubectl => match version {
@@ -140,6 +245,7 @@ impl ModuleSet {
             .chain_update(self.go_mod)
             .chain_update(self.go_sum)
             .chain_update(self.linker_flags())
+            .chain_update(self.tags)
             .finalize();
         let hash =
             digest.iter().take(6).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
@@ -147,9 +253,13 @@ impl ModuleSet {
         format!("{}-{}-{os}-{arch}-{hash}", self.name, self.release)
     }
 
-    /// What the linker is told: no symbols, and the version that the programs report.
+    /// What the linker is told: no symbols, no shared libraries, and the version that the programs
+    /// report.
     pub(super) fn linker_flags(&self) -> String {
         let mut flags = "-s -w".to_owned();
+        if self.c {
+            flags.push_str(" -linkmode external -extldflags -static");
+        }
         if self.name == "kubernetes" {
             let mut numbers = self.release.split('.');
             for (variable, value) in [
@@ -186,10 +296,14 @@ pub(super) fn go_version(text: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
+    fn every_program() -> impl Iterator<Item = Program> {
+        Program::ALL.into_iter().chain([Program::Helm]).chain(Program::NODE)
+    }
+
     #[test]
     fn every_program_is_pinned_as_a_tool_of_its_modules() {
         for version in Version::ALL {
-            for program in Program::ALL.into_iter().chain([Program::Helm]) {
+            for program in every_program() {
                 let set = ModuleSet::of(program, version);
                 assert!(
                     set.go_mod
@@ -207,7 +321,7 @@ mod tests {
     #[test]
     fn every_set_requires_the_release_it_is_named_after() {
         for version in Version::ALL {
-            for program in Program::ALL.into_iter().chain([Program::Helm]) {
+            for program in every_program() {
                 let set = ModuleSet::of(program, version);
                 let release = format!("v{}", set.release);
                 let required = set.go_mod.lines().any(|line| {
