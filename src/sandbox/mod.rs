@@ -65,8 +65,9 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     let groups = tokio::spawn(scaled_group::follow(client.clone()));
     // The operator has a connection of its own, as it has in a cluster.
     let stop = CancellationToken::new();
-    let operator =
-        tokio::spawn(controller::run(control_plane.config(), Settings::default(), stop.clone()));
+    // Its scheduler has the profiles that fill nodes up.
+    let settings = Settings { binpack_scheduler: true, ..Settings::default() };
+    let operator = tokio::spawn(controller::run(control_plane.config(), settings, stop.clone()));
     let mut screen = Screen::new(client.clone());
     screen.say(&format!(
         "control plane {} is up after {}",
