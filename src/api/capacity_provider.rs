@@ -200,6 +200,18 @@ fn kubernetes() -> Value {
                 other task), or the name of a RuntimeClass.",
             ),
         ),
+        (
+            "nodeClassRef",
+            object(
+                "The node class of a managedInstancesProvider's Karpenter NodePool (default: EC2NodeClass \
+                default of karpenter.k8s.aws).",
+                &[
+                    ("group", text("Its group, as in karpenter.k8s.aws.")),
+                    ("kind", text("Its kind, as in EC2NodeClass.")),
+                    ("name", text("Its name.")),
+                ],
+            ),
+        ),
         ("minSize", size("Fewest nodes of an autoScalingGroupProvider (default 0).")),
         ("maxSize", size("Most nodes of an autoScalingGroupProvider (default: no bound).")),
     ])

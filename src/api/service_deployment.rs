@@ -4,7 +4,7 @@
 //! what became of it stands in the status, written before any child changes. A record is made by
 //! Linkspan and makes nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::CustomResource;
@@ -141,6 +141,9 @@ pub struct Features {
     /// Whether nodes could be labelled for placement expressions that a pod template cannot say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub labels_nodes: bool,
+    /// Whether there was a second scheduler, which fills a node before it begins another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packs: bool,
 }
 
 impl Features {
@@ -177,6 +180,9 @@ pub struct ServiceDeploymentStatus {
     /// How many tasks each capacity provider should have, where there are several.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub desired_counts: BTreeMap<String, i32>,
+    /// The cordoned nodes with tasks of it, from which tasks have been evicted since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub draining: BTreeSet<String>,
 }
 
 /// One entry of `containerImages`, as DescribeServiceRevisions has it.

@@ -76,6 +76,8 @@ pub enum Reason {
     ScaledOut,
     /// A capacity provider's group was asked for fewer nodes.
     ScaledIn,
+    /// The cluster has no Karpenter, or lets Linkspan make no NodePool.
+    NodePoolUnavailable,
     /// The object whose scale is the group's size is not there.
     ScaleTargetNotFound,
     /// Linkspan may not use its scale.
@@ -130,6 +132,7 @@ impl Reason {
             Self::ScaledToZero => "ScaledToZero",
             Self::ScaledOut => "ScaledOut",
             Self::ScaledIn => "ScaledIn",
+            Self::NodePoolUnavailable => "NodePoolUnavailable",
             Self::ScaleTargetNotFound => "ScaleTargetNotFound",
             Self::ScaleTargetForbidden => "ScaleTargetForbidden",
             Self::ScaleTargetNotScalable => "ScaleTargetNotScalable",

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: Diff) -> io::Result<ExitCode> {
 }
 
 /// What a plan may depend on.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Cluster,
     Kind::CapacityProvider,
     Kind::TaskDefinition,
@@ -73,6 +73,7 @@ const KINDS: [Kind; 13] = [
     Kind::Service,
     Kind::ServiceDeployment,
     Kind::Deployment,
+    Kind::DaemonSet,
     Kind::ReplicaSet,
     Kind::Pod,
     Kind::Endpoints,

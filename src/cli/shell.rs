@@ -47,6 +47,10 @@ pub struct Controller {
         env = "LINKSPAN_NODE_WRITES"
     )]
     node_writes: bool,
+    /// There is a second scheduler, with the profiles `linkspan-binpack-cpu` and
+    /// `linkspan-binpack-memory`: for placement strategy binpack.
+    #[arg(long, env = "LINKSPAN_BINPACK_SCHEDULER")]
+    binpack_scheduler: bool,
     #[command(flatten)]
     election: Election,
     #[command(flatten)]
@@ -162,6 +166,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             default_capacity_providers: arguments.default_capacity_providers,
             leader_election: arguments.election.into(),
             node_writes: arguments.node_writes,
+            binpack_scheduler: arguments.binpack_scheduler,
             ..Settings::default()
         };
         controller::run(kube::Config::infer().await?, settings, stop).await

@@ -1,6 +1,9 @@
 //! How is a write carried out against a cluster?
 
-use kube::api::{ApiResource, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::api::core::v1 as corev1;
+use kube::api::{
+    ApiResource, DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -96,6 +99,13 @@ impl Applier {
                 let scale = api.patch_scale(&target.name, &ours(), &patch).await.map_err(failed)?;
                 return Ok(serde_json::to_value(scale).ok());
             }
+            Write::Pool { target, body, .. } => {
+                let (api, _) = sizes::api(&self.client, target).await.map_err(failed)?;
+                let known = body.pointer("/metadata/uid").is_some();
+                let apply = PatchParams { force: known, ..PatchParams::apply(FIELD_MANAGER) };
+                let patch = Patch::Apply(body);
+                api.patch(&target.name, &apply, &patch).await.map_err(failed)?
+            }
             Write::Mark { machine, annotation, value, .. } => {
                 let body = json!({"metadata": {"annotations": {*annotation: value}}});
                 let (group, version) =
@@ -108,6 +118,24 @@ impl Applier {
                     Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
                     other => other.map_err(failed)?,
                 };
+                return Ok(None);
+            }
+            Write::Evict { uid, .. } => {
+                let preconditions =
+                    Preconditions { uid: Some(uid.clone()), ..Preconditions::default() };
+                let parameters = EvictParams {
+                    delete_options: Some(DeleteParams {
+                        preconditions: Some(preconditions),
+                        ..DeleteParams::default()
+                    }),
+                    ..EvictParams::default()
+                };
+                let pods: Api<corev1::Pod> = Api::namespaced(self.client.clone(), &key.namespace);
+                match pods.evict(&key.name, &parameters).await {
+                    // It has gone, or is another; or its disruption budget has no room for now.
+                    Err(kube::Error::Api(answer)) if [404, 409, 429].contains(&answer.code) => {}
+                    other => drop(other.map_err(failed)?),
+                }
                 return Ok(None);
             }
             Write::Scale { uid, version, replicas, .. } => {

@@ -149,10 +149,11 @@ impl Metrics {
         let (_, kind) = write.key().kind.type_meta();
         let verb = match write {
             Write::Create(_) => "create",
-            Write::Apply(_) => "apply",
+            Write::Apply(_) | Write::Pool { .. } => "apply",
             Write::Delete { .. } => "delete",
             Write::Scale { .. } | Write::Resize { .. } => "scale",
             Write::Mark { .. } => "annotate",
+            Write::Evict { .. } => "evict",
             Write::Status { .. } | Write::MendStatus { .. } => "status",
         };
         let outcome = error.map_or("done", Error::label);

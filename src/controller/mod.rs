@@ -75,6 +75,8 @@ pub struct Settings {
     /// Whether nodes are written: labels for placement expressions, and the cordon and mark of nodes
     /// that leave their group.
     pub node_writes: bool,
+    /// Whether there is a second scheduler, with the profiles that fill a node before they begin another.
+    pub binpack_scheduler: bool,
 }
 
 impl Default for Settings {
@@ -90,6 +92,7 @@ impl Default for Settings {
             default_capacity_providers: None,
             leader_election: None,
             node_writes: true,
+            binpack_scheduler: false,
         }
     }
 }
@@ -169,6 +172,7 @@ pub async fn run(
             server_minor: Some(minor),
             scaling_timing: settings.scaling_timing,
             writes_nodes: settings.node_writes,
+            packs: settings.binpack_scheduler,
             ..World::of_a_cluster()
         }),
         client: client.clone(),

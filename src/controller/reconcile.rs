@@ -49,7 +49,14 @@ pub(super) async fn reconcile(shared: &Shared, key: &ObjectKey) {
 
 /// Plans; where the plan goes by something that no watch brings, it is looked at, and planned again.
 async fn plan_as_of_now(shared: &Shared, key: &ObjectKey) -> Plan {
-    let plan = plan_now(shared, key);
+    let mut plan = plan_now(shared, key);
+    if let Some(target) = &plan.looks_at_pool {
+        let found = sizes::look_at_pool(&shared.client, target).await;
+        shared.write().node_pools.insert(key.clone(), found);
+        plan = plan_now(shared, key);
+    } else if key.kind == Kind::CapacityProvider {
+        shared.write().node_pools.remove(key);
+    }
     let Some(target) = &plan.looks_at else {
         if key.kind == Kind::CapacityProvider {
             shared.write().scales.remove(key);
@@ -132,7 +139,12 @@ fn take(shared: &Shared, write: &Write, answer: Option<Value>) {
             }
             return;
         }
-        Write::Mark { .. } => return,
+        // What becomes of the pod its watch will say.
+        Write::Mark { .. } | Write::Evict { .. } => return,
+        Write::Pool { .. } => {
+            shared.write().node_pools.insert(key.clone(), Ok(answer));
+            return;
+        }
         _ => {}
     }
     let taken = watch::take_answer(&mut shared.write(), key, answer);

@@ -26,17 +26,35 @@ pub(super) async fn look(client: &Client, target: &ScaleTarget) -> Looked {
     Looked { target: target.clone(), found }
 }
 
+/// Looks at a NodePool.
+pub(super) async fn look_at_pool(
+    client: &Client,
+    target: &ScaleTarget,
+) -> Result<Option<serde_json::Value>, Unusable> {
+    let read = async {
+        let (api, _) = api(client, target).await.map_err(unserved)?;
+        let found = api.get_opt(&target.name).await.map_err(why)?;
+        Ok(found.and_then(|found| serde_json::to_value(found).ok()))
+    };
+    let late = || Err(Unusable::Unreachable(format!("no answer within {} s", ANSWER.as_secs())));
+    tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| late())
+}
+
 async fn read(client: &Client, target: &ScaleTarget) -> Result<Scale, Unusable> {
-    let (api, has_scale) = api(client, target).await.map_err(|error| match error {
-        Error::Discovery(DiscoveryError::MissingKind(_)) => Unusable::NotServed,
-        Error::Api(answer) if answer.code == 404 => Unusable::NotServed,
-        other => why(other),
-    })?;
+    let (api, has_scale) = api(client, target).await.map_err(unserved)?;
     if !has_scale {
         return Err(Unusable::NoScale);
     }
     let scale = api.get_scale(&target.name).await.map_err(why)?;
     Ok(Scale::of(&serde_json::to_value(scale).unwrap_or_default()))
+}
+
+fn unserved(error: Error) -> Unusable {
+    match error {
+        Error::Discovery(DiscoveryError::MissingKind(_)) => Unusable::NotServed,
+        Error::Api(answer) if answer.code == 404 => Unusable::NotServed,
+        other => why(other),
+    }
 }
 
 fn why(error: Error) -> Unusable {

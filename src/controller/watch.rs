@@ -27,7 +27,7 @@ use crate::defect::{self, Defect};
 use crate::names::label;
 use crate::plan::placement::resources::{GPU, host_ports, taken};
 use crate::plan::scaling::writers;
-use crate::plan::{is_root, roots_of};
+use crate::plan::{is_root, roots_of, service};
 use crate::world::{Index, Kind, ObjectKey, Owned, Shelved, Unreadable, World, each_kind};
 
 /// A half-open connection is noticed after this long, rather than after the usual five minutes.
@@ -87,6 +87,7 @@ pub(super) fn start_all(
         api::Task;
         api::Rule;
         appsv1::Deployment;
+        appsv1::DaemonSet;
         appsv1::ReplicaSet, label::SERVICE_UID;
         corev1::Pod, label::SERVICE_UID;
         corev1::Service;
@@ -117,7 +118,8 @@ impl Trimmed for api::TaskDefinition {}
 impl Trimmed for api::TaskDefinitionRevision {}
 impl Trimmed for api::Service {
     fn trim_managed_fields(&mut self) {
-        let scales = self.spec.0.get("autoscaling").is_some();
+        let spec = &self.spec.0;
+        let scales = spec.get("autoscaling").is_some() || service::is_daemon(spec);
         let fields = self.metadata.managed_fields.take().filter(|_| scales);
         self.metadata.managed_fields = fields.map(writers::reduced).filter(|all| !all.is_empty());
     }
@@ -135,6 +137,20 @@ impl Trimmed for appsv1::Deployment {
                 *spec = appsv1::DeploymentSpec {
                     selector: std::mem::take(&mut spec.selector),
                     ..appsv1::DeploymentSpec::default()
+                };
+            }
+        }
+    }
+}
+
+impl Trimmed for appsv1::DaemonSet {
+    fn trim(&mut self, ours: bool) {
+        if !ours {
+            self.status = None;
+            if let Some(spec) = &mut self.spec {
+                *spec = appsv1::DaemonSetSpec {
+                    selector: std::mem::take(&mut spec.selector),
+                    ..appsv1::DaemonSetSpec::default()
                 };
             }
         }

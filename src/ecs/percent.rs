@@ -14,6 +14,9 @@ pub struct Percents {
 impl Percents {
     /// What CreateService takes for a REPLICA service that gives neither.
     pub const REPLICA: Self = Self { minimum_healthy: 100, maximum: 200 };
+    /// What CreateService takes for a DAEMON service that gives neither: a node has at most one task,
+    /// which stops before its successor starts.
+    pub const DAEMON: Self = Self { minimum_healthy: 0, maximum: 100 };
 
     /// The least number of healthy tasks, rounded up: 50 % of 3 is 2.
     ///

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::capacity_provider::{self, Objects};
+use super::capacity_provider::{self, Known};
 use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progress};
 use super::finding::{Findings, in_one_line};
 use super::judge::{is_empty, judge};
@@ -28,12 +28,7 @@ pub fn findings(spec: &Value, name: &str) -> Findings {
     }
     Tables::read(spec, &mut findings);
     if let Some(strategy) = spec.get(DEFAULT_STRATEGY).filter(|strategy| !is_empty(strategy)) {
-        capacity_provider::judge_strategy(
-            strategy,
-            DEFAULT_STRATEGY,
-            &Objects::new(),
-            &mut findings,
-        );
+        capacity_provider::judge_strategy(strategy, DEFAULT_STRATEGY, &Known::new(), &mut findings);
     }
     findings
 }

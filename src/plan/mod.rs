@@ -100,6 +100,8 @@ pub struct Plan {
     /// The object whose scale this plan wants to see in [`World::scales`]: it is read, and planned
     /// again, before anything is carried out.
     pub looks_at: Option<ScaleTarget>,
+    /// The NodePool that this plan wants to see in [`World::node_pools`]: likewise.
+    pub looks_at_pool: Option<ScaleTarget>,
 }
 
 impl Plan {
@@ -162,6 +164,15 @@ pub enum Write {
         /// The size, in nodes.
         replicas: u32,
     },
+    /// Server-side apply of the whole intent of a capacity provider's NodePool.
+    Pool {
+        /// The capacity provider.
+        key: ObjectKey,
+        /// The NodePool.
+        target: ScaleTarget,
+        /// The intent.
+        body: Value,
+    },
     /// Mark the machine behind a node of a capacity provider, or take the mark away; a machine that
     /// is gone needs none.
     Mark {
@@ -173,6 +184,14 @@ pub enum Write {
         annotation: &'static str,
         /// Its value; none takes it away.
         value: Option<String>,
+    },
+    /// Evict a task's pod, if it still is the one of this UID; its disruption budget may refuse that for
+    /// now.
+    Evict {
+        /// Which.
+        key: ObjectKey,
+        /// The UID that it must have.
+        uid: String,
     },
     /// Set the whole status of an object that cannot be read, which the API server could not merge
     /// with another, if it still is the one of this UID.
@@ -206,7 +225,9 @@ impl Write {
             | Self::Status { key, .. }
             | Self::Scale { key, .. }
             | Self::Resize { key, .. }
+            | Self::Pool { key, .. }
             | Self::Mark { key, .. }
+            | Self::Evict { key, .. }
             | Self::MendStatus { key, .. } => key,
         }
     }
@@ -246,6 +267,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         Kind::Task | Kind::Rule => not_implemented::plan(world, key, moment),
         Kind::ServiceDeployment
         | Kind::Deployment
+        | Kind::DaemonSet
         | Kind::ReplicaSet
         | Kind::Pod
         | Kind::Endpoints

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1 as corev1;
+
 use super::capacity_provider::Standing;
 use crate::world::{Change, Index, Kind, ObjectKey, Owned, Placed, Shelved, World};
 
@@ -30,6 +32,7 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
             K::KIND,
             Kind::Endpoints
                 | Kind::Deployment
+                | Kind::DaemonSet
                 | Kind::DisruptionBudget
                 | Kind::HorizontalPodAutoscaler
                 | Kind::NetworkPolicy
@@ -42,7 +45,15 @@ pub fn roots_of<K: Shelved>(world: &World, change: &Change<K>) -> BTreeSet<Objec
         }
     }
     let standing = |object: Option<&Arc<K>>| object.and_then(|object| object.standing());
-    roots.extend(of_node(world, standing(old).as_ref(), standing(new).as_ref()));
+    let (stood, stands) = (standing(old), standing(new));
+    roots.extend(of_node(world, stood.as_ref(), stands.as_ref()));
+    if stood.map(|one| one.condition) != stands.map(|one| one.condition) {
+        // Whose tasks have to leave it, or may stay.
+        let names = [old, new].into_iter().flatten().filter_map(|node| node.meta().name.clone());
+        for name in names.collect::<BTreeSet<_>>() {
+            roots.extend(services_on(world, &name));
+        }
+    }
     if K::KIND == Kind::CapacityProvider && has_new_spec(old, new) {
         // Whose strategy names it, whose cluster's does, or whom it selects by namespace and labels:
         // people change a provider seldom, so that all are asked. Its status is no news to them.
@@ -88,6 +99,7 @@ pub fn is_root(kind: Kind) -> bool {
         | Kind::Node => true,
         Kind::ServiceDeployment
         | Kind::Deployment
+        | Kind::DaemonSet
         | Kind::ReplicaSet
         | Kind::Pod
         | Kind::Endpoints
@@ -144,7 +156,9 @@ fn related(world: &World, kind: Kind, index: &Index, moved: bool, left: bool) ->
         }
         // Who follows the family; and whose record or workload it is, by what nobody can change.
         (Kind::TaskDefinition, Index::Family(_))
-        | (Kind::ServiceDeployment | Kind::Deployment, Index::Service(_)) => services(world, index),
+        | (Kind::ServiceDeployment | Kind::Deployment | Kind::DaemonSet, Index::Service(_)) => {
+            services(world, index)
+        }
         _ => Vec::new(),
     }
 }
@@ -188,6 +202,17 @@ fn of_task(world: &World, placed: &Placed) -> Vec<ObjectKey> {
 fn nodes<'a>(world: &World, names: impl IntoIterator<Item = &'a str>) -> Vec<ObjectKey> {
     let names = names.into_iter().filter(|_| world.writes_nodes);
     names.map(|name| ObjectKey::new(Kind::Node, "", name)).collect()
+}
+
+/// The services with tasks on a node.
+fn services_on(world: &World, node: &str) -> BTreeSet<ObjectKey> {
+    let pods = world.pods_on(node).into_iter();
+    let of = |pod: Arc<corev1::Pod>| {
+        let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let uid = pod.metadata.service_uid().map(ToOwned::to_owned);
+        uid.map(|uid| services(world, &Index::service(&namespace, &uid))).unwrap_or_default()
+    };
+    pods.flat_map(of).collect()
 }
 
 fn family(world: &World, index: &Index) -> Vec<ObjectKey> {

@@ -173,7 +173,9 @@ impl<'a> Rendering<'a> {
                 | Write::MendStatus { .. }
                 | Write::Scale { .. }
                 | Write::Resize { .. }
-                | Write::Mark { .. } => {}
+                | Write::Pool { .. }
+                | Write::Mark { .. }
+                | Write::Evict { .. } => {}
             }
         })
         .map_err(|defect| defect.to_string())?;
@@ -192,6 +194,7 @@ impl<'a> Rendering<'a> {
                 let child = matches!(
                     key.kind,
                     Kind::Deployment
+                        | Kind::DaemonSet
                         | Kind::Endpoints
                         | Kind::DisruptionBudget
                         | Kind::HorizontalPodAutoscaler

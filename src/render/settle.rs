@@ -94,6 +94,7 @@ fn planned(world: &World) -> Vec<ObjectKey> {
             | Kind::Node => crate::world::each_kind!(kind, keys(world, &mut planned)),
             Kind::ServiceDeployment
             | Kind::Deployment
+            | Kind::DaemonSet
             | Kind::ReplicaSet
             | Kind::Pod
             | Kind::Endpoints

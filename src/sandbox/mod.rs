@@ -70,8 +70,12 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     let groups = tokio::spawn(scaled_group::follow(client.clone()));
     // The operator has a connection of its own, as it has in a cluster.
     let stop = CancellationToken::new();
-    let scaling_timing = sandbox.example.timing();
-    let settings = Settings { scaling_timing, ..Settings::default() };
+    // Its scheduler has the profiles that fill nodes up.
+    let settings = Settings {
+        scaling_timing: sandbox.example.timing(),
+        binpack_scheduler: true,
+        ..Settings::default()
+    };
     let operator = tokio::spawn(controller::run(control_plane.config(), settings, stop.clone()));
     let mut screen = Screen::new(client.clone(), sandbox.example != Example::Hello);
     screen.say(&format!(

@@ -23,6 +23,8 @@ pub enum Kind {
     Rule,
     /// `apps` Deployment
     Deployment,
+    /// `apps` DaemonSet
+    DaemonSet,
     /// `apps` ReplicaSet
     ReplicaSet,
     /// core Pod
@@ -43,7 +45,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Cluster,
         Self::CapacityProvider,
         Self::TaskDefinition,
@@ -53,6 +55,7 @@ impl Kind {
         Self::Task,
         Self::Rule,
         Self::Deployment,
+        Self::DaemonSet,
         Self::ReplicaSet,
         Self::Pod,
         Self::Endpoints,
@@ -76,6 +79,7 @@ impl Kind {
             Self::Task => (OURS, "Task"),
             Self::Rule => (OURS, "Rule"),
             Self::Deployment => ("apps/v1", "Deployment"),
+            Self::DaemonSet => ("apps/v1", "DaemonSet"),
             Self::ReplicaSet => ("apps/v1", "ReplicaSet"),
             Self::Pod => ("v1", "Pod"),
             Self::Endpoints => ("v1", "Service"),
@@ -104,6 +108,7 @@ impl Kind {
             Self::Task => "tasks",
             Self::Rule => "rules",
             Self::Deployment => "deployments",
+            Self::DaemonSet => "daemonsets",
             Self::ReplicaSet => "replicasets",
             Self::Pod => "pods",
             Self::DisruptionBudget => "poddisruptionbudgets",
@@ -120,6 +125,7 @@ impl Kind {
             Self::Service
             | Self::ServiceDeployment
             | Self::Deployment
+            | Self::DaemonSet
             | Self::ReplicaSet
             | Self::Pod
             | Self::Endpoints

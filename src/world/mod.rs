@@ -27,7 +27,7 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
 use crate::names;
-use crate::plan::capacity_provider::Looked;
+use crate::plan::capacity_provider::{Looked, Unusable};
 use crate::plan::scaling::measured::Measured;
 use crate::plan::{Write, roots_of};
 
@@ -56,6 +56,8 @@ pub struct World {
     pub rules: Shelf<api::Rule>,
     /// Deployments: whole where they are ours, else their metadata.
     pub deployments: Shelf<appsv1::Deployment>,
+    /// DaemonSets: whole where they are ours, else their metadata.
+    pub daemon_sets: Shelf<appsv1::DaemonSet>,
     /// ReplicaSets of our Deployments.
     pub replica_sets: Shelf<appsv1::ReplicaSet>,
     /// Pods of our services.
@@ -74,9 +76,14 @@ pub struct World {
     pub nodes: Shelf<corev1::Node>,
     /// Whether nodes may be written: that right is granted, or not, where the operator is installed.
     pub writes_nodes: bool,
+    /// Whether there is a second scheduler, which fills a node before it begins another.
+    pub packs: bool,
     /// What was found of the objects whose scale is the size of a capacity provider's group, by
     /// CapacityProvider.
     pub scales: BTreeMap<ObjectKey, Looked>,
+    /// What was found of the NodePools of capacity providers, by CapacityProvider: none, where there
+    /// is no such object yet.
+    pub node_pools: BTreeMap<ObjectKey, Result<Option<Value>, Unusable>>,
     /// What was measured lately, by Service.
     pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.
@@ -153,6 +160,10 @@ impl World {
                 }
                 Ok([key.clone()].into())
             }
+            Write::Pool { key, body, .. } => {
+                self.node_pools.insert(key.clone(), Ok(Some(body.clone())));
+                Ok([key.clone()].into())
+            }
             Write::Create(object) | Write::Apply(object) => {
                 let mut body = object.body.clone();
                 let Some(before) = before else {
@@ -188,9 +199,11 @@ impl World {
                 set(&mut body, &["metadata", "generation"], generation + 1);
                 self.take(key.kind, body)
             }
-            Write::Delete { uid, .. } if seen(uid) => Ok(self.remove(key)),
+            Write::Delete { uid, .. } | Write::Evict { uid, .. } if seen(uid) => {
+                Ok(self.remove(key))
+            }
             // Machines are not looked at.
-            Write::Delete { .. } | Write::Mark { .. } => Ok(BTreeSet::new()),
+            Write::Delete { .. } | Write::Mark { .. } | Write::Evict { .. } => Ok(BTreeSet::new()),
         }
     }
 
@@ -252,6 +265,7 @@ impl World {
             kubernetes_minor,
             restart_all_containers: kubernetes_minor >= 36 && declared,
             labels_nodes: self.writes_nodes,
+            packs: self.packs,
         }
     }
 }
@@ -292,6 +306,7 @@ macro_rules! each_kind {
             $crate::world::Kind::Task => $function::<$crate::api::Task>($($argument),*),
             $crate::world::Kind::Rule => $function::<$crate::api::Rule>($($argument),*),
             $crate::world::Kind::Deployment => $function::<appsv1::Deployment>($($argument),*),
+            $crate::world::Kind::DaemonSet => $function::<appsv1::DaemonSet>($($argument),*),
             $crate::world::Kind::ReplicaSet => $function::<appsv1::ReplicaSet>($($argument),*),
             $crate::world::Kind::Pod => $function::<corev1::Pod>($($argument),*),
             $crate::world::Kind::Endpoints => $function::<corev1::Service>($($argument),*),

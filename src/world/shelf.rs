@@ -9,7 +9,7 @@ use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -410,12 +410,10 @@ shelved!(corev1::Pod => Pod, pods, |pod: &corev1::Pod| {
     service.into_iter().chain(placed).collect()
 });
 shelved!(appsv1::Deployment => Deployment, deployments, |found: &appsv1::Deployment| {
-    // What it selects by nobody can change: it tells whose it is when labels were taken away.
-    let selected = found.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
-    let selected = selected.and_then(|labels| labels.get(label::SERVICE_UID)).map(String::as_str);
-    let uids = [found.metadata.service_uid(), selected];
-    let uids: BTreeSet<&str> = uids.into_iter().flatten().collect();
-    uids.into_iter().map(|uid| Index::service(namespace_of(found), uid)).collect()
+    workload_of(found, found.spec.as_ref().map(|spec| &spec.selector))
+});
+shelved!(appsv1::DaemonSet => DaemonSet, daemon_sets, |found: &appsv1::DaemonSet| {
+    workload_of(found, found.spec.as_ref().map(|spec| &spec.selector))
 });
 shelved!(api::TaskDefinition => TaskDefinition, task_definitions, |object: &api::TaskDefinition| {
     let family = reference::family_of(&object.spec.0, object.metadata.name.as_deref());
@@ -442,6 +440,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     let namespace = namespace_of(object);
     let (cluster, name) = reference::service_of(&object.spec.0, object.metadata.name.as_deref());
     let uid = object.metadata.uid.clone().unwrap_or_default();
+    let kind = if service::is_daemon(&object.spec.0) { Kind::DaemonSet } else { Kind::Deployment };
     // The workload of a service that names no provider.
     let workload = names::workload(&name, &uid, "", names::FIRST_SLOT);
     let budget = names::disruption_budget(&name, &uid, names::FIRST_SLOT);
@@ -451,7 +450,7 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
         Index::cluster(namespace, &cluster),
         Index::service_name(namespace, &cluster, &name),
         Index::child(Kind::Endpoints, namespace, &names::endpoints(&name)),
-        Index::child(Kind::Deployment, namespace, &workload),
+        Index::child(kind, namespace, &workload),
         Index::child(Kind::DisruptionBudget, namespace, &budget),
         Index::child(Kind::HorizontalPodAutoscaler, namespace, &autoscaler),
         Index::child(Kind::NetworkPolicy, namespace, &names::network_policy(&name, &uid)),
@@ -465,6 +464,16 @@ shelved!(api::Service => Service, services, |object: &api::Service| {
     }
     indexes
 });
+
+/// Whose workload it is. What it selects by nobody can change: it tells whose it is when labels were
+/// taken away.
+fn workload_of<K: Shelved>(found: &K, selector: Option<&LabelSelector>) -> Vec<Index> {
+    let selected = selector.and_then(|selector| selector.match_labels.as_ref());
+    let selected = selected.and_then(|labels| labels.get(label::SERVICE_UID)).map(String::as_str);
+    let uids = [found.meta().service_uid(), selected];
+    let uids: BTreeSet<&str> = uids.into_iter().flatten().collect();
+    uids.into_iter().map(|uid| Index::service(namespace_of(found), uid)).collect()
+}
 
 fn said_by_label(spec: &serde_json::Value) -> impl Iterator<Item = Index> {
     let said = node::said_by_label(spec).into_iter();

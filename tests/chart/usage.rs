@@ -83,6 +83,7 @@ fn unseen() -> BTreeMap<Right, &'static str> {
             right("patch", "nodes", ""),
             "labels for constraints, and cordoning: not in this scenario",
         ),
+        (right("create", "pods/eviction", ""), "drains: not in this scenario"),
     ])
 }
 
@@ -120,6 +121,8 @@ async fn everything(place: &Place, admin: &Client) {
     .await;
     family["containerDefinitions"][0]["portMappings"] = json!([{"containerPort": 80}]);
     place.apply::<TaskDefinition>("web", family).await;
+    let agent = json!({"taskDefinition": "web", "schedulingStrategy": "DAEMON"});
+    place.service("agent", agent).await;
     outward(place, &service).await;
     between_providers(place, &service).await;
     scaled(place, &service).await;

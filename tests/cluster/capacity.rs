@@ -99,6 +99,38 @@ async fn a_provider_finds_the_nodes_of_its_group_and_follows_them() {
 }
 
 #[tokio::test]
+async fn two_providers_with_the_same_nodes_are_both_told_until_they_are_told_apart() {
+    let api = providers().await;
+    let group = group("cap-shared", 2).await;
+    let spec = json!({"managedNodeGroup": {"nodegroupName": group.name}});
+    applied(&api, "shared-one", spec.clone()).await;
+    applied(&api, "shared-two", spec).await;
+    for (name, other) in [("shared-one", "shared-two"), ("shared-two", "shared-one")] {
+        let provider = when(&api, name, "a word", |status| {
+            !status.conditions.is_empty() && ready(status).0 == "NodesShared"
+        })
+        .await;
+        let message = ready(&provider.status.unwrap()).1.to_owned();
+        let told = format!("would also be of capacity provider `{other}`");
+        assert!(message.contains(&told), "{message}");
+    }
+    let apart = json!({"managedNodeGroup": {"nodegroupName": group.name},
+        "kubernetes": {"nodeSelector": {"kubernetes.io/hostname": group.node_name(0)}}});
+    applied(&api, "shared-one", apart).await;
+    let apart = json!({"managedNodeGroup": {"nodegroupName": group.name},
+        "kubernetes": {"nodeSelector": {"kubernetes.io/hostname": group.node_name(1)}}});
+    applied(&api, "shared-two", apart).await;
+    for name in ["shared-one", "shared-two"] {
+        when(&api, name, "nodes of its own", |status| {
+            ready(status).0 == "InEffect" && nodes(status) == (1, 1, 0)
+        })
+        .await;
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+    group.delete(&Client::try_from(shared().await.config()).unwrap()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_provider_without_nodes_says_which_labels_there_are() {
     let api = providers().await;
     applied(&api, "nowhere", json!({"managedNodeGroup": {"nodegroupName": "on-demnad"}})).await;

@@ -24,17 +24,21 @@ mod conflicts;
 mod constraints;
 #[path = "../included/corpus.rs"]
 mod corpus;
+mod daemon;
 #[path = "../included/defects.rs"]
 mod defects;
+mod drains;
 mod drift;
 mod dry_run;
 mod edits;
+mod fargate;
 mod images;
 mod interruption;
 mod kinds;
 mod lifecycle;
 mod malformed;
 mod metrics_api;
+mod node_pools;
 #[path = "../interruption/operator.rs"]
 mod operator;
 mod outward;

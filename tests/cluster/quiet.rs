@@ -65,6 +65,11 @@ async fn twenty_services(place: &Place) {
         ("pinned", json!({"taskDefinition": "shop:1", "desiredCount": 2})),
         ("forced", json!({"taskDefinition": "shop", "forceNewDeployment": true})),
         ("percents", json!({"taskDefinition": "shop", "deploymentConfiguration": percents})),
+        (
+            "daemon",
+            json!({"taskDefinition": "shop", "schedulingStrategy": "DAEMON",
+                "capacityProviderStrategy": [{"capacityProvider": "on-demand"}]}),
+        ),
         ("Odd_Name", json!({"taskDefinition": "shop", "serviceName": "Odd_Name"})),
     ];
     for (name, spec) in &other {
@@ -81,7 +86,7 @@ async fn twenty_services(place: &Place) {
         ("unplaced", json!({"taskDefinition": "big"}), "UnableToPlaceTask"),
         (
             "refused",
-            json!({"taskDefinition": "shop", "schedulingStrategy": "DAEMON"}),
+            json!({"taskDefinition": "shop", "deploymentController": {"type": "EXTERNAL"}}),
             "InvalidSpec",
         ),
         ("foreign", json!({"taskDefinition": "shop"}), "ChildConflict"),
@@ -95,6 +100,7 @@ async fn twenty_services(place: &Place) {
         place.steady(&format!("{family}-{number}"), count, &format!("{family}:1")).await;
     }
     place.steady("outward", 2, "shop:1").await;
+    place.steady("daemon", 3, "shop:1").await;
     for (name, tasks) in [("pinned", 2), ("forced", 1), ("percents", 1), ("odd-name", 1)] {
         place.steady(name, tasks, "shop:1").await;
     }

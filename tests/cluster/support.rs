@@ -74,7 +74,9 @@ async fn with_nodes(control_plane: &ControlPlane) {
 fn settings() -> Settings {
     let scaling_timing = Timing { period: 1, in_periods: 5, ..Timing::default() };
     let prometheus = Some(crate::metrics_api::prometheus());
-    Settings { scaling_timing, prometheus, ..Settings::default() }
+    // The control plane has it.
+    let binpack_scheduler = true;
+    Settings { scaling_timing, prometheus, binpack_scheduler, ..Settings::default() }
 }
 
 /// An operator on a thread of its own, so that it outlives the runtime of any one test.
@@ -268,6 +270,7 @@ impl Place {
     pub(crate) async fn everything(&self, service: &Service) -> Vec<String> {
         let mut all = Vec::new();
         all.extend(named(&self.children::<appsv1::Deployment>(service).await));
+        all.extend(named(&self.children::<appsv1::DaemonSet>(service).await));
         all.extend(named(&self.children::<appsv1::ReplicaSet>(service).await));
         all.extend(named(&self.children::<corev1::Pod>(service).await));
         all.extend(named(&self.children::<corev1::Service>(service).await));

@@ -2,9 +2,6 @@
 
 use crate::pages::{Page, pages, root};
 
-/// Pages that others write, linked as soon as there is something to say of them.
-const TO_COME: [&str; 2] = ["docs/capacity.md", "docs/real-node.md"];
-
 /// The targets of a page's links, each with its line.
 fn targets(page: &Page) -> Vec<(usize, String)> {
     let mut found = Vec::new();
@@ -42,8 +39,7 @@ fn problem(page: &Page, target: &str) -> Option<String> {
     let folder = root().join(&page.name).parent().unwrap().to_owned();
     let found = if path.is_empty() { root().join(&page.name) } else { folder.join(path) };
     if !found.exists() {
-        let is_to_come = TO_COME.iter().any(|one| root().join(one) == found);
-        return (!is_to_come).then(|| "is not there".to_owned());
+        return Some("is not there".to_owned());
     }
     if fragment.is_empty() {
         return None;

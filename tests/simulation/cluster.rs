@@ -226,7 +226,12 @@ impl Cluster {
                 Ok(Seen::Gone)
             }
             Write::Scale { .. } => unreachable!("no service here is scaled"),
-            Write::Resize { .. } | Write::Mark { .. } => unreachable!("no group here is sized"),
+            Write::Resize { .. }
+            | Write::Mark { .. }
+            | Write::Evict { .. }
+            | Write::Pool { .. } => {
+                unreachable!("no group here is sized")
+            }
             Write::Status { key, uid, status, .. } | Write::MendStatus { key, uid, status } => {
                 let found = self.others.get(key).ok_or(Refused::NotFound)?.clone();
                 if found["metadata"]["uid"] != json!(uid) {

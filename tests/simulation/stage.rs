@@ -369,7 +369,12 @@ impl Stage {
                     Write::Apply(_) => format!("applies {key}"),
                     Write::Delete { .. } => format!("deletes {key}"),
                     Write::Scale { .. } => format!("scales {key}"),
-                    Write::Resize { .. } | Write::Mark { .. } => format!("sizes for {key}"),
+                    Write::Resize { .. }
+                    | Write::Mark { .. }
+                    | Write::Evict { .. }
+                    | Write::Pool { .. } => {
+                        format!("sizes for {key}")
+                    }
                     Write::Status { .. } | Write::MendStatus { .. } => {
                         format!("writes the status of {key}")
                     }

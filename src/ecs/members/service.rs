@@ -18,6 +18,11 @@ pub(super) const EXPRESSION: Verdict = Approximated(
 );
 
 /// Fargate platform versions.
+const DAEMON: Verdict = Approximated(
+    "a DaemonSet: on a node that is cordoned or about to end its task stops at once, not after the \
+     others, where the right to label nodes is granted; a node that does not answer keeps it",
+);
+
 const PLATFORM: Verdict = Approximated("one platform, the cluster's own");
 
 /// Firewalls around tasks.
@@ -291,9 +296,10 @@ pub(super) const SERVICE: &[Member] = &[
     row(
         "schedulingStrategy",
         String,
-        Honoured,
+        DAEMON,
         "REPLICA (default; desiredCount tasks) or DAEMON (one task per node).",
-    ),
+    )
+    .harmless(&["REPLICA"]),
     row("tags", Objects, Recorded, "Up to 50 tags, each key once."),
     row("tags[].key", String, Recorded, "Tag key: 1 to 128 characters, not starting with `aws:`."),
     row("tags[].value", String, Recorded, "Tag value: up to 256 characters."),

@@ -6,7 +6,8 @@
 //!
 //! A provider without an object is implied: FARGATE is any node, FARGATE_SPOT rather one that says
 //! of itself that it is spot, and any other the pool of that name, or nodes that carry the label
-//! `ecs.linkspan.dev/capacity-provider` with it. Of several providers, tasks run on the nodes of any.
+//! `ecs.linkspan.dev/capacity-provider` with it. Of several providers, each has tasks of its own, for which
+//! a choice of that one alone is made; only those of a DAEMON service run on the nodes of any.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ use crate::plan::placement::groups;
 
 /// The specs of CapacityProvider objects, by their ECS names.
 pub type Objects = BTreeMap<String, Value>;
+/// The same where the objects are: those that there are.
+pub type Known<'a> = BTreeMap<String, &'a Value>;
 
 /// The member of a Service that says whose default strategy it has.
 const CLUSTER: &str = "cluster";
@@ -74,7 +77,7 @@ pub struct Capacity {
 }
 
 /// Chooses the capacity of a service's tasks; none, where any node will do.
-pub fn choose(asked: Asked<'_>, objects: &Objects, findings: &mut Findings) -> Option<Chosen> {
+pub fn choose(asked: Asked<'_>, objects: &Known<'_>, findings: &mut Findings) -> Option<Chosen> {
     let given = |value: Option<&Value>| value.filter(|value| !is_empty(value)).cloned();
     let own = given(asked.spec.get("capacityProviderStrategy"));
     let launch_type = text(asked.spec, "launchType");
@@ -102,7 +105,7 @@ pub fn choose(asked: Asked<'_>, objects: &Objects, findings: &mut Findings) -> O
         match objects.get(name) {
             Some(spec) => {
                 check(name, spec, asked.namespace, &path, findings);
-                providers.insert(name.clone(), spec.clone());
+                providers.insert(name.clone(), (*spec).clone());
             }
             None if name == "FARGATE_SPOT" => findings.differs(
                 path,
@@ -127,10 +130,10 @@ pub fn choose(asked: Asked<'_>, objects: &Objects, findings: &mut Findings) -> O
 pub fn judge_strategy(
     strategy: &Value,
     path: &str,
-    objects: &Objects,
+    objects: &Known<'_>,
     findings: &mut Findings,
 ) -> Option<Strategy> {
-    let read = Strategy::read(strategy, |name| is_fargate(name, objects));
+    let read = Strategy::read(strategy, |name| is_fargate(name, objects.get(name).copied()));
     let faults = match read {
         Ok(strategy) => return Some(strategy),
         Err(faults) => faults,
@@ -149,7 +152,7 @@ pub fn judge_strategy(
 /// Whether tasks of this choice run on Fargate.
 pub fn runs_on_fargate(chosen: Option<&Chosen>) -> bool {
     let Some(Chosen { strategy, providers }) = chosen else { return false };
-    names(strategy).next().is_some_and(|name| is_fargate(name, providers))
+    names(strategy).next().is_some_and(|name| is_fargate(name, providers.get(name)))
 }
 
 impl Chosen {
@@ -242,14 +245,16 @@ fn names(strategy: &Value) -> impl Iterator<Item = &str> {
     items.filter_map(|item| item.get("capacityProvider")?.as_str())
 }
 
-fn is_fargate(name: &str, objects: &Objects) -> bool {
-    BUILT_IN.contains(&name)
-        || objects.get(name).is_some_and(|spec| spec.get("fargateProfile").is_some())
+fn is_fargate(name: &str, spec: Option<&Value>) -> bool {
+    BUILT_IN.contains(&name) || spec.is_some_and(|spec| spec.get("fargateProfile").is_some())
 }
 
 /// The first Fargate profile, by name, that selects a service which asks for nothing.
-fn profile<'a>(asked: Asked<'_>, objects: &'a Objects) -> Option<&'a str> {
-    let selects = |(name, spec): &(&String, &Value)| {
+fn profile<'a>(asked: Asked<'_>, objects: &'a Known<'_>) -> Option<&'a str> {
+    let selects = |(name, spec): &(&String, &&Value)| {
+        if spec.get("fargateProfile").is_none() {
+            return false;
+        }
         let read = read(spec, Some(name), &mut Findings::default());
         let Some(CapacityProvider { form: Form::FargateProfile(selectors), .. }) = read else {
             return false;

@@ -6,6 +6,7 @@
 
 mod chosen;
 mod kubernetes;
+mod node_pool;
 mod nodes;
 mod read;
 mod scaling;
@@ -16,7 +17,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use chosen::{Asked, Capacity, Chosen, Objects, choose, judge_strategy, runs_on_fargate};
+pub use chosen::{
+    Asked, Capacity, Chosen, Known, Objects, choose, judge_strategy, runs_on_fargate,
+};
 pub use nodes::{POOL_LABELS, Selection};
 pub use read::{findings, name_of, read, selection_of};
 pub use seen::{Condition, Seen, Standing, condition, see};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::kubernetes::{self, texts};
 use super::nodes::Selection;
-use super::{CapacityProvider, FargateSelector, Form, Isolation, Size, scaling};
+use super::{CapacityProvider, FargateSelector, Form, Isolation, Size, node_pool, scaling};
 use crate::ecs::managed_scaling::Settings;
 use crate::ecs::members::Input;
 use crate::plan::finding::Findings;
@@ -42,6 +42,7 @@ pub fn findings(spec: &Value, object_name: Option<&str>) -> (Option<CapacityProv
     let provider = read(spec, object_name, &mut told);
     if let Some(provider) = &provider {
         scaling::tell(provider, &mut told);
+        node_pool::tell(provider, spec, &mut told);
     }
     // Of a value that has the wrong shape, the rule about it needs not be told too.
     told.0.retain(|one| !findings.refusals().any(|shape| shape.path == one.path));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::node_pool::{self, Pooling};
 use super::nodes::Selection;
 use super::scaling::{self, Around, Sizing};
 use super::seen::{self, Condition, Seen};
@@ -58,8 +59,18 @@ pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> 
             Some(_) => scaling::pause(&around, &mut after),
         };
     }
+    let mut pooling = Pooling::default();
+    if let (None, Some(provider)) = (&in_the_way, &provider) {
+        pooling = node_pool::pool(world, key, &object, provider, moment);
+    }
+    let has_nodes = sight.as_ref().is_some_and(|sight| !sight.seen.nodes.is_empty());
+    if has_nodes && let Some((_, _, why)) = pooling.in_the_way.take() {
+        // Somebody has labelled them.
+        sizing.remark = Some(why);
+    }
     let (outcome, reason, mut message) = in_the_way
         .or_else(|| sizing.in_the_way.take())
+        .or_else(|| pooling.in_the_way.take())
         .or_else(|| sight.as_ref().map(|sight| sight.capacity(world)))
         .unwrap_or((Outcome::Stalled, Reason::InvalidSpec, String::new()));
     if let (Outcome::Ready, Some(remark)) = (outcome, &sizing.remark) {
@@ -72,11 +83,12 @@ pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> 
     after.conditions = advance(&before.conditions, assessments, meta.generation, moment.now);
     let acts = sizing.note.is_some() || after.leaving != before.leaving;
     let mut plan = Plan {
-        writes: sizing.writes,
+        writes: sizing.writes.into_iter().chain(pooling.writes).collect(),
         notes: sizing.note.into_iter().collect(),
-        wake_at: sizing.wake_at,
+        wake_at: sizing.wake_at.into_iter().chain(pooling.wake_at).min(),
         waiting: sizing.waiting,
         looks_at: sizing.looks_at,
+        looks_at_pool: pooling.looks_at,
         ..Plan::default()
     };
     if after == before {

@@ -14,10 +14,18 @@ use crate::plan::finding::{Findings, Level};
 use crate::plan::mapping::{self, Mapping, Tables};
 use crate::plan::task_definition::resolve;
 
-const NEWEST: Features =
-    Features { kubernetes_minor: 36, restart_all_containers: true, labels_nodes: false };
-const OLDEST: Features =
-    Features { kubernetes_minor: 33, restart_all_containers: false, labels_nodes: false };
+const NEWEST: Features = Features {
+    kubernetes_minor: 36,
+    restart_all_containers: true,
+    labels_nodes: false,
+    packs: false,
+};
+const OLDEST: Features = Features {
+    kubernetes_minor: 33,
+    restart_all_containers: false,
+    labels_nodes: false,
+    packs: false,
+};
 
 /// The pod of a task definition in which nothing is refused, as JSON.
 fn pod(spec: &Value, features: Features) -> Value {
@@ -208,6 +216,7 @@ fn example_9_any_exit_of_an_essential_container_restarts_all_where_the_cluster_c
                 kubernetes_minor: minor,
                 restart_all_containers: minor >= 36,
                 labels_nodes: false,
+                packs: false,
             },
         );
         let of =

@@ -74,6 +74,14 @@ pub fn manifest(meta: &ObjectMeta) -> Option<String> {
     applied.or_else(kept).map(name)
 }
 
+/// Who set the count last through the scale subresource, as a HorizontalPodAutoscaler does.
+pub fn scaler(meta: &ObjectMeta) -> Option<String> {
+    let scales = |entry: &&ManagedFieldsEntry| {
+        entry.subresource.as_deref() == Some("scale") && sets_count(entry)
+    };
+    writers(meta).find(scales).map(name)
+}
+
 /// Whether a manifest that used to set the count has stopped it, so that the count fell to the default.
 /// Not where somebody has set it since, nor where it is not known who wrote what.
 ///

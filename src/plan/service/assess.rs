@@ -72,7 +72,11 @@ impl<'a> Situation<'a> {
             let message = format!("{desired} of {desired} tasks are healthy{waits}");
             (Outcome::Ready, Reason::SteadyState, message)
         } else if course.held() == Some(Held::NoRoom) {
-            (Outcome::Stalled, Reason::DeploymentBlocked, no_room(settings))
+            (
+                Outcome::Stalled,
+                Reason::DeploymentBlocked,
+                no_room(settings, observed.daemon.is_some()),
+            )
         } else if let Some((reason, mut message)) =
             tasks::trouble(observed.pods.iter()).or_else(|| refused_tasks(observed))
         {
@@ -133,8 +137,16 @@ fn remembered(observed: &Observed) -> Option<ScalingState> {
     observed.service.status.as_ref()?.scaling.clone()
 }
 
-fn no_room(settings: &Settings) -> String {
+fn no_room(settings: &Settings, daemon: bool) -> String {
     let percents = settings.percents;
+    if daemon {
+        return format!(
+            "deploymentConfiguration: with minimumHealthyPercent {} none of {} tasks may be away, and \
+             a DAEMON service has no second one on a node meanwhile, so that none can be replaced; \
+             lower it",
+            percents.minimum_healthy, settings.desired
+        );
+    }
     format!(
         "deploymentConfiguration: with minimumHealthyPercent {} and maximumPercent {}, {} tasks may \
          neither be fewer nor more, so that none can be replaced; lower the one or raise the other",
@@ -149,6 +161,12 @@ fn under_way(newest: &ServiceDeployment, course: &Course, desired: i32) -> Strin
         let _ = write!(
             message,
             "; without a health check, a task counts as healthy {seconds} seconds after it runs"
+        );
+    }
+    if course.surges() {
+        message.push_str(
+            "; tasks have to leave their nodes, which are drained or about to end: others are started \
+             first",
         );
     }
     match course.held() {

@@ -2,13 +2,14 @@
 //!
 //! One for each capacity provider of the newest record, and those that earlier ones left. The rules
 //! are the [`rollout`]'s; here it is gathered what they are asked of, and what comes of it for all.
+//! A DAEMON service has a DaemonSet instead, which is one of a kind: the rules are those of [`daemon`].
 
 use std::collections::BTreeMap;
 
 use super::observed::{Observed, Workload};
 use super::resolve::Settings;
 use super::rollout::{self, Held, Member, Seen, Step, Steps};
-use super::spread;
+use super::{daemon, spread};
 use crate::api::ServiceDeployment;
 use crate::names::label_value;
 
@@ -29,6 +30,8 @@ pub(super) struct Leg {
 /// All of a service's Deployments.
 pub(super) struct Course {
     pub(super) legs: Vec<Leg>,
+    /// How its DaemonSet stands, where it has one, and whether that cannot go on.
+    daemon: Option<(daemon::Seen, bool)>,
     /// How many tasks each provider should have, where there are several.
     pub(super) desired_counts: BTreeMap<String, i32>,
     desired: i32,
@@ -36,6 +39,10 @@ pub(super) struct Course {
     target: i64,
     /// Whether something waits for tasks that may never become healthy.
     pub(super) waits: bool,
+    /// How many tasks are wanted beside, since as many have to leave their nodes.
+    extra: i32,
+    /// Whether all tasks are of the newest template.
+    rests: bool,
 }
 
 impl Course {
@@ -46,6 +53,20 @@ impl Course {
         patient: bool,
     ) -> Self {
         let desired = settings.desired;
+        if let Some(daemon) = &observed.daemon {
+            let seen = daemon.seen();
+            let blocked = seen.is_blocked(settings.percents);
+            return Self {
+                legs: Vec::new(),
+                daemon: Some((seen, blocked)),
+                desired_counts: BTreeMap::new(),
+                desired,
+                target: newest.spec.origin(),
+                waits: false,
+                extra: 0,
+                rests: false,
+            };
+        }
         let running = |provider: &str| observed.seen(provider).replicas;
         let desired_counts =
             spread::desired_counts(newest, &observed.service.spec.0, desired, running);
@@ -77,19 +98,44 @@ impl Course {
                 is_surplus: *is_surplus,
             })
             .collect();
+        let rests = members.iter().all(|member| {
+            let seen = &member.seen;
+            seen.exists && !member.is_surplus && seen.sequence == Some(target) && !seen.is_rolling()
+        });
+        // Whoever is replaced anyway gets another node.
+        let room = if rests { settings.percents.cap(desired).saturating_sub(desired) } else { 0 };
+        let extra = observed.drains.total().min(room).max(0);
         let Steps { steps, waits } = match members.as_slice() {
             [only] => {
-                let step = rollout::step(desired, settings.percents, &only.seen, target);
+                let step = rollout::surging(desired, extra, settings.percents, &only.seen, target);
                 Steps { steps: vec![step], waits: false }
             }
-            several => rollout::steps(several, desired, settings.percents, target, patient),
+            several => {
+                let mut more = several.to_vec();
+                let mut left = extra;
+                for (member, (provider, _)) in more.iter_mut().zip(&all) {
+                    let own = observed.drains.of_provider(provider).min(left);
+                    member.wanted = member.wanted.saturating_add(own);
+                    left -= own;
+                }
+                rollout::steps(&more, desired, settings.percents, target, patient)
+            }
         };
         let legs =
             all.into_iter().zip(members).zip(steps).map(|(((provider, _), member), step)| {
                 let Member { seen, wanted, is_surplus } = member;
                 Leg { provider: provider.clone(), seen, step, wanted, is_surplus }
             });
-        Self { legs: legs.collect(), desired_counts, desired, target, waits }
+        Self {
+            legs: legs.collect(),
+            daemon: None,
+            desired_counts,
+            desired,
+            target,
+            waits,
+            extra,
+            rests,
+        }
     }
 
     /// Stands for what its controllers go by, and for how many tasks are healthy.
@@ -100,6 +146,9 @@ impl Course {
 
     /// Whether all tasks are those of the newest record, healthy, and as many as desired.
     pub(super) fn is_steady(&self) -> bool {
+        if let Some((seen, _)) = &self.daemon {
+            return seen.is_steady(self.target);
+        }
         let is_steady = |leg: &Leg| {
             let Leg { seen, step, wanted, .. } = leg;
             seen.exists
@@ -113,19 +162,49 @@ impl Course {
         self.legs.iter().all(|leg| !leg.is_surplus && is_steady(leg))
     }
 
+    /// Whether all tasks are of the newest template, so that those which have to leave their nodes are
+    /// all that is to be replaced.
+    pub(super) fn rests(&self) -> bool {
+        self.rests
+    }
+
+    /// Whether tasks are wanted beside, in place of those that have to leave.
+    pub(super) fn surges(&self) -> bool {
+        self.extra > 0
+    }
+
+    /// Whether tasks that are wanted beside have no node, or fail to start.
+    pub(super) fn surge_is_stuck(&self) -> bool {
+        self.surges() && self.legs.iter().any(|leg| leg.seen.hopeless > 0)
+    }
+
+    /// Whether tasks that are wanted beside are there, or on their way.
+    pub(super) fn surge_goes_on(&self) -> bool {
+        let written: i32 = self.legs.iter().map(|leg| leg.seen.replicas).sum();
+        self.surges()
+            && !self.surge_is_stuck()
+            && written >= self.desired.saturating_add(self.extra)
+    }
+
     /// Why it falls short of what is wanted.
     pub(super) fn held(&self) -> Option<Held> {
+        if let Some((_, blocked)) = &self.daemon {
+            return blocked.then_some(Held::NoRoom);
+        }
         let all = || self.legs.iter().filter_map(|leg| leg.step.held);
         all().find(|held| *held == Held::NoRoom).or_else(|| all().next())
     }
 
     /// How many tasks are healthy, but no more than desired.
     pub(super) fn healthy(&self) -> i32 {
-        self.legs.iter().map(|leg| leg.seen.available).sum::<i32>().min(self.desired)
+        let of_nodes = self.daemon.as_ref().map_or(0, |(seen, _)| seen.available);
+        let available = self.legs.iter().map(|leg| leg.seen.available).sum::<i32>();
+        available.saturating_add(of_nodes).min(self.desired)
     }
 
     /// Whether there is a task with the newest template of its Deployment.
     pub(super) fn has_updated(&self) -> bool {
-        self.legs.iter().any(|leg| leg.seen.updated > 0)
+        self.daemon.as_ref().is_some_and(|(seen, _)| seen.updated > 0)
+            || self.legs.iter().any(|leg| leg.seen.updated > 0)
     }
 }

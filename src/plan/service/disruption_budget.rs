@@ -7,15 +7,20 @@ use k8s_openapi::api::policy::v1 as policyv1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::course::Course;
 use super::observed::Observed;
 use super::record::{labels, owner, selector_of};
 use super::resolve::Settings;
 use crate::names;
 use crate::world::Object;
 
-/// The budget: the floor of `minimumHealthyPercent`, but at most one less than the desired count.
-pub(super) fn build(observed: &Observed, settings: &Settings) -> Object {
-    let floor = settings.percents.floor(settings.desired).min(settings.desired - 1).max(0);
+/// The budget: the floor of `minimumHealthyPercent`, but at most one less than the desired count, unless
+/// others start in place of tasks that have to leave.
+pub(super) fn build(observed: &Observed, settings: &Settings, course: &Course) -> Object {
+    let mut floor = settings.percents.floor(settings.desired);
+    if !course.surge_goes_on() {
+        floor = floor.min(settings.desired - 1).max(0);
+    }
     let budget = policyv1::PodDisruptionBudget {
         metadata: ObjectMeta {
             name: Some(names::disruption_budget(&observed.name, &observed.uid, names::FIRST_SLOT)),

@@ -7,7 +7,9 @@
 pub mod asked;
 mod assess;
 mod course;
+mod daemon;
 mod disruption_budget;
+mod drains;
 mod endpoints;
 mod events;
 mod exposure;
@@ -34,6 +36,7 @@ use serde_json::Value;
 
 use self::assess::Situation;
 use self::course::Course;
+pub(crate) use self::daemon::is_daemon;
 use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
@@ -88,6 +91,10 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     let mut findings = Findings::default();
     let mut settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
     let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
+    if let Some(daemon) = &observed.daemon {
+        settings.desired = daemon.seen().desired;
+        daemon::say_who_scales(&observed, &mut findings);
+    }
     let mut rows = None;
     if let Some((reference, names, mut unmapped)) = observed.names() {
         rows = names.rows;
@@ -267,13 +274,7 @@ impl Pass<'_> {
             }
         }
         let situation = Situation::of(observed, settings, newest, &course, &self.pending);
-        plan.writes.extend(record::verdict(
-            observed,
-            newest,
-            &situation,
-            &course.desired_counts,
-            moment,
-        ));
+        plan.writes.extend(record::verdict(observed, newest, &situation, &course, moment));
         let mut child = |standing: &Standing, intent: Option<Object>, plan: &mut Plan| {
             let Some(mut intent) = intent else { return };
             diff::seal(&mut intent.body);
@@ -312,15 +313,20 @@ impl Pass<'_> {
         plan.writes.extend(scaling::surplus(observed, self.scaled));
         plan.writes.extend(self.scaled.and_then(|scaled| scaled.count(observed)));
         child(&observed.endpoints, endpoints::build(observed, &situation), plan);
-        child(
-            &observed.disruption_budget,
-            Some(disruption_budget::build(observed, settings)),
-            plan,
-        );
+        // Drains leave the tasks of a DaemonSet alone, and a node that ends takes its own with it.
+        let budget = observed
+            .daemon
+            .is_none()
+            .then(|| disruption_budget::build(observed, settings, &course));
+        child(&observed.disruption_budget, budget, plan);
         // The rows of a Cluster that is refused say nothing: what was made by them stays.
         let by_rows = observed.mapping.refused.is_none();
         if by_rows {
             child(&observed.network_policy, network_policy::build(observed), plan);
+        }
+        if let Some(daemon) = &observed.daemon {
+            let intent = daemon.build(observed, newest, settings.percents);
+            child(&daemon.standing, Some(intent), plan);
         }
         // A count that comes with a new template, from nothing, goes in with it: no task of the old
         // one is started.
@@ -335,6 +341,9 @@ impl Pass<'_> {
         for leg in course.legs.iter().filter(|leg| leg.is_surplus && !waits) {
             let workload = observed.workloads.get(&leg.provider);
             plan.writes.extend(workload.and_then(|found| workload::surplus(found, &leg.seen)));
+        }
+        if !waits {
+            drains::evictions(observed, settings, &course, moment.now, plan);
         }
         plan.writes.extend(endpoints::surplus(observed, &situation));
         plan.writes.extend(record::prune(observed));

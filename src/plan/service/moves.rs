@@ -34,6 +34,10 @@ pub(super) fn keep_template(
         && inputs(&before.requested) == inputs(&record.requested)
         && before.nonce == record.nonce
         && before.min_ready_seconds == record.min_ready_seconds;
+    // That of a DAEMON service names the nodes of its providers.
+    if observed.daemon.is_some() {
+        return;
+    }
     // The template of a workload is that of one provider: which parts of it are, is not known.
     if !same
         || before.cause == Cause::Restored

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::daemon::Daemon;
+use super::drains::Drains;
 use super::exposure::Exposures;
 use super::rollout::{ReplicaSet, Seen};
 use super::{spread, tasks};
@@ -44,6 +46,8 @@ pub(super) struct Observed {
     pub(super) task_definition: Named,
     /// Its Deployments, and the places where one belongs: by the label of their capacity provider.
     pub(super) workloads: BTreeMap<String, Workload>,
+    /// Its DaemonSet, where it is a DAEMON service.
+    pub(super) daemon: Option<Daemon>,
     replica_sets: Vec<Arc<appsv1::ReplicaSet>>,
     pub(super) endpoints: Standing,
     pub(super) disruption_budget: Standing,
@@ -51,6 +55,8 @@ pub(super) struct Observed {
     pub(super) network_policy: Standing,
     pub(super) exposures: Exposures,
     pub(super) pods: Vec<Arc<corev1::Pod>>,
+    /// Its tasks that have to leave their nodes.
+    pub(super) drains: Drains,
 }
 
 /// One of a service's Deployments, or the place where it belongs.
@@ -164,10 +170,14 @@ impl Observed {
         let autoscaler = world.horizontal_pod_autoscalers.get(&key.namespace, &autoscaler);
         let network_policy = names::network_policy(&name, &uid);
         let network_policy = world.network_policies.get(&key.namespace, &network_policy);
+        let pods = world.pods.find(&index);
+        let newest = records.last().map(Arc::as_ref);
         Some(Self {
+            drains: Drains::of(world, &pods, newest),
             earlier_claim: earlier_claim(world, &service, &key.namespace, &cluster, &name),
             mapping: Mapping::of(world, &key.namespace, &cluster),
             workloads: workloads(world, key, (&name, &uid), &records),
+            daemon: Daemon::of(world, key, (&name, &uid), &service.spec.0),
             records,
             unreadable_record: unreadable_record(world, &key.namespace, &uid),
             task_definition: named(world, &key.namespace, &service.spec.0),
@@ -177,7 +187,7 @@ impl Observed {
             network_policy: standing(world, &uid, network_policy.as_deref()),
             exposures: Exposures::of(world, key, &service.spec.0, &name, &uid),
             replica_sets: world.replica_sets.find(&index),
-            pods: world.pods.find(&index),
+            pods,
             key: key.clone(),
             service,
             uid,
@@ -228,6 +238,27 @@ impl Observed {
     /// Our Deployments.
     pub(super) fn deployments(&self) -> impl Iterator<Item = &appsv1::Deployment> {
         self.workloads.values().filter_map(Workload::deployment)
+    }
+
+    /// The UIDs of its ReplicaSets.
+    pub(super) fn sets(&self) -> impl Iterator<Item = &str> {
+        let deployments: BTreeSet<&str> =
+            self.deployments().filter_map(|found| found.metadata.uid.as_deref()).collect();
+        self.replica_sets.iter().filter_map(move |set| {
+            let controller = set.metadata.controller().map(|(uid, _)| uid);
+            let is_ours = controller.is_some_and(|uid| deployments.contains(uid));
+            set.metadata.uid.as_deref().filter(|_| is_ours)
+        })
+    }
+
+    /// Metadata and pod template of its Deployments and of its DaemonSet.
+    pub(super) fn templates(
+        &self,
+    ) -> impl Iterator<Item = (&ObjectMeta, &corev1::PodTemplateSpec)> {
+        let deployments = self.deployments();
+        let deployments =
+            deployments.filter_map(|found| Some((&found.metadata, &found.spec.as_ref()?.template)));
+        deployments.chain(self.daemon.as_ref().and_then(Daemon::template))
     }
 
     /// The roll of one of its Deployments, as its controller has it.
@@ -435,7 +466,7 @@ fn missing_revision(family: &str, pinned: i64, newest: Option<i64>) -> String {
 }
 
 /// The record that a workload was made from, as its annotation keeps it.
-pub(super) fn annotated_record(deployment: &appsv1::Deployment) -> Option<Value> {
-    let text = deployment.metadata.annotations.as_ref()?.get(annotation::RECORD)?;
+pub(super) fn annotated_record(workload: &ObjectMeta) -> Option<Value> {
+    let text = workload.annotations.as_ref()?.get(annotation::RECORD)?;
     serde_json::from_str(text).ok()
 }

@@ -9,10 +9,11 @@ use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::Value;
 
+use super::daemon::{is_daemon, not_draining};
 use super::observed::Observed;
 use crate::ecs::reference::text;
 use crate::names::label;
-use crate::plan::capacity_provider::{self, Asked, Chosen, Objects, choose, runs_on_fargate};
+use crate::plan::capacity_provider::{self, Asked, Chosen, Known, choose, runs_on_fargate};
 use crate::plan::cluster::DEFAULT_STRATEGY;
 use crate::plan::finding::Findings;
 use crate::plan::judge::is_empty;
@@ -47,18 +48,6 @@ pub(super) struct Placement {
     annotations: BTreeMap<String, String>,
 }
 
-/// The specs of all CapacityProviders, by their ECS names: of several that claim one, the oldest's.
-pub(super) fn providers(world: &World) -> Objects {
-    let mut all: Vec<_> = world.capacity_providers.iter().collect();
-    all.sort_by_key(|object| std::cmp::Reverse(crate::plan::age(&object.metadata)));
-    all.into_iter()
-        .map(|object| {
-            let name = capacity_provider::name_of(&object.spec.0, object.metadata.name.as_deref());
-            (name, object.spec.0.clone())
-        })
-        .collect()
-}
-
 /// The capacity that a Service gets now.
 pub(super) fn chosen(
     world: &World,
@@ -73,7 +62,14 @@ pub(super) fn chosen(
         labels: observed.service.metadata.labels.as_ref().unwrap_or(&none),
         default_strategy: cluster.as_ref().and_then(|cluster| cluster.spec.0.get(DEFAULT_STRATEGY)),
     };
-    choose(asked, &providers(world), findings)
+    let mut all: Vec<_> = world.capacity_providers.iter().collect();
+    // Of several that claim one name, the oldest has it.
+    all.sort_by_key(|object| std::cmp::Reverse(crate::plan::age(&object.metadata)));
+    let named = all.iter().map(|object| {
+        let name = capacity_provider::name_of(&object.spec.0, object.metadata.name.as_deref());
+        (name, &object.spec.0)
+    });
+    choose(asked, &named.collect::<Known<'_>>(), findings)
 }
 
 /// Judges where a Service's tasks are to run.
@@ -84,9 +80,9 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     let revision = observed.revision().unwrap_or(&Value::Null);
-    let may = NodeLabels::by(world.writes_nodes);
+    let can = Can { labels: NodeLabels::by(world.writes_nodes), packs: world.packs };
     let spec = &observed.service.spec.0;
-    let wanted = placement(spec, (revision, may), chosen, &observed.uid, findings);
+    let wanted = placement(spec, (revision, can), chosen, &observed.uid, findings);
     let labels = wanted.affinity.node_labels;
     if labels.is_empty() {
         return;
@@ -104,11 +100,20 @@ pub(super) fn judge(
     }
 }
 
-/// The placement of a service's tasks. `revision` is the spec of its task definition, `may` whether
-/// nodes can be labelled for it, `uid` that of the Service object.
+/// What of placement depends on how Linkspan is installed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Can {
+    /// Whether nodes can be labelled.
+    pub(super) labels: NodeLabels,
+    /// Whether there is a scheduler that fills nodes up.
+    pub(super) packs: bool,
+}
+
+/// The placement of a service's tasks. `revision` is the spec of its task definition, `can` what there
+/// is for it, `uid` the UID of the Service object.
 pub(super) fn placement(
     spec: &Value,
-    (revision, may): (&Value, NodeLabels),
+    (revision, can): (&Value, Can),
     chosen: Option<&Chosen>,
     uid: &str,
     findings: &mut Findings,
@@ -127,6 +132,10 @@ pub(super) fn placement(
             }
         }
     }
+    let daemon = is_daemon(spec);
+    if daemon {
+        judge_daemon(spec, findings);
+    }
     let mut found = Findings::default();
     let constraints = read_constraints(
         (revision.get(CONSTRAINTS), OF_TASK_DEFINITION),
@@ -134,19 +143,23 @@ pub(super) fn placement(
         &mut found,
     );
     let capacity = chosen.map(Chosen::capacity).unwrap_or_default();
-    let mut affinity = affinity(&capacity.terms, &constraints.expressions, may, &mut found);
+    let mut affinity = affinity(&capacity.terms, &constraints.expressions, can.labels, &mut found);
     // What is to be said of the task definition's own is said of that one.
     found.0.retain(|finding| !finding.path.starts_with(OF_TASK_DEFINITION));
     findings.0.extend(found.0);
     affinity.apart.extend(capacity.apart);
-    if constraints.distinct_instance {
+    if daemon {
+        affinity.node_terms = both(affinity.node_terms, vec![not_draining()]);
+    }
+    // A DAEMON service never has two tasks on one node.
+    if constraints.distinct_instance && !daemon {
         affinity.apart.push(distinct_instance(&selector));
     }
     // Without a word from ECS, the scheduler spreads over zones and hosts by itself.
-    let strategy = spec.get(STRATEGY).filter(|strategy| !is_empty(strategy));
+    let strategy = spec.get(STRATEGY).filter(|strategy| !is_empty(strategy) && !daemon);
     let preferences = strategy.map_or_else(Preferences::default, |strategy| {
         let strategies = read(Some(strategy), STRATEGY, findings);
-        preferences(&strategies, &selector, false, STRATEGY, findings)
+        preferences(&strategies, &selector, can.packs, STRATEGY, findings)
     });
     Placement {
         affinity,
@@ -158,15 +171,24 @@ pub(super) fn placement(
     }
 }
 
+/// What a service may not ask for that runs one task on each node.
+fn judge_daemon(spec: &Value, findings: &mut Findings) {
+    if spec.get(STRATEGY).is_some_and(|value| !is_empty(value)) {
+        let rule = "is not for DAEMON, which has one task on each node that meets the constraints; \
+                    leave it out, or use schedulingStrategy REPLICA";
+        findings.refuse(STRATEGY, rule);
+    }
+}
+
 /// What a service has to be to run on Fargate, by whichever word: its task definition has to be one
 /// for Fargate, by which all of Fargate's rules were judged.
 fn judge_fargate(spec: &Value, revision: &Value, findings: &mut Findings) {
-    if text(spec, "schedulingStrategy").as_deref() == Some("DAEMON") {
+    if is_daemon(spec) {
         findings.refuse_value(
             "schedulingStrategy",
             "DAEMON",
-            "is not for Fargate, where there are no nodes to run one task on each; use REPLICA, or \
-             another launch type",
+            "tasks using the Fargate launch type don't support the DAEMON scheduling strategy, since \
+             there are no nodes to run one on each; use REPLICA, or another launch type, as EC2",
         );
     }
     let listed = revision.get("requiresCompatibilities").and_then(Value::as_array);

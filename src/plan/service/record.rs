@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::{Value, json};
 
 use super::assess::Situation;
+use super::course::Course;
 use super::observed::{NO_PROVIDER, Named, Observed, annotated_record, sequence_of};
 use super::resolve::{Settings, demands, min_ready_seconds};
 use super::template::{Inputs, template_labels};
@@ -207,8 +207,8 @@ fn next_sequence(observed: &Observed) -> i64 {
 
 /// The records in which the templates of the workloads originated.
 pub(super) fn written(observed: &Observed) -> BTreeSet<i64> {
-    let templates = observed.deployments().filter_map(|found| found.spec.as_ref());
-    templates.filter_map(|spec| sequence_of(spec.template.metadata.as_ref()?)).collect()
+    let templates = observed.templates();
+    templates.filter_map(|(_, template)| sequence_of(template.metadata.as_ref()?)).collect()
 }
 
 /// No service comes near so many deployments: a label beyond it was not written by Linkspan.
@@ -304,9 +304,9 @@ pub(super) fn annotation_of(record: &ServiceDeployment) -> String {
 /// A record that was lost while its workload lives, rebuilt from the workload.
 pub(super) fn restored(observed: &Observed) -> Option<Object> {
     let newest = observed.newest().map_or(0, |record| record.spec.sequence);
-    let restored = |deployment| -> Option<ServiceDeploymentSpec> {
-        let mut spec = annotated_record(deployment)?;
-        let mut template = template_of(deployment)?;
+    let restored = |(workload, template)| -> Option<ServiceDeploymentSpec> {
+        let mut spec = annotated_record(workload)?;
+        let mut template = template_of(template);
         set(&mut template, &["metadata", "labels", label::CAPACITY_PROVIDER], NO_PROVIDER);
         set(&mut spec, &["template"], template);
         set(&mut spec, &["cause"], json!(Cause::Restored));
@@ -314,17 +314,17 @@ pub(super) fn restored(observed: &Observed) -> Option<Object> {
         (spec.service.uid == observed.uid && spec.sequence > newest).then_some(spec)
     };
     // Of several workloads, each remembers the newest record that has tasks there.
-    let all = observed.deployments().filter_map(restored);
+    let all = observed.templates().filter_map(restored);
     all.max_by_key(|spec| spec.sequence).map(|spec| object(observed, spec))
 }
 
-/// A live Deployment's pod template, as a record would hold it.
-pub(super) fn template_of(deployment: &appsv1::Deployment) -> Option<Value> {
-    let mut template = json!(deployment.spec.as_ref()?.template);
+/// A live workload's pod template, as a record would hold it.
+pub(super) fn template_of(template: &corev1::PodTemplateSpec) -> Value {
+    let mut template = json!(template);
     if let Some(meta) = template.get_mut("metadata").and_then(Value::as_object_mut) {
         meta.remove("creationTimestamp");
     }
-    Some(template)
+    template
 }
 
 /// The write of the newest record's status, where it has changed.
@@ -332,7 +332,7 @@ pub(super) fn verdict(
     observed: &Observed,
     newest: &ServiceDeployment,
     situation: &Situation<'_>,
-    desired_counts: &BTreeMap<String, i32>,
+    course: &Course,
     moment: &Moment,
 ) -> Option<Write> {
     let before = newest.status.clone().unwrap_or_default();
@@ -341,7 +341,8 @@ pub(super) fn verdict(
     if before.container_images.is_empty() {
         after.container_images = images::of(observed, newest);
     }
-    after.desired_counts.clone_from(desired_counts);
+    after.desired_counts.clone_from(&course.desired_counts);
+    after.draining.clone_from(&observed.drains.cordoned);
     if situation.steady && before.rollout_state != Some(RolloutState::Completed) {
         let id = names::deployment_id(&newest.spec.service.uid, newest.spec.sequence);
         after.rollout_state = Some(RolloutState::Completed);

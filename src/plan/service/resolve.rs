@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::daemon::{self, is_daemon};
 use crate::ecs::members::Input;
 use crate::ecs::percent::Percents;
 use crate::ecs::reference::{is_name, task_definition, text};
@@ -54,7 +55,6 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
     }
     one_of(spec, "schedulingStrategy", &["REPLICA", "DAEMON"], findings);
     one_of(spec, "propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"], findings);
-    not_yet(spec, "/schedulingStrategy", "schedulingStrategy", "REPLICA", findings);
     not_yet(spec, "/deploymentController/type", "deploymentController.type", "ECS", findings);
     not_yet(
         spec,
@@ -64,6 +64,7 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
         findings,
     );
     Launch::read(spec, findings);
+    daemon::judge(spec, findings);
     let desired = whole(spec, "desiredCount", "", 0..=MOST_TASKS, findings).unwrap_or(1);
     Settings {
         desired: i32::try_from(desired).unwrap_or_default(),
@@ -75,6 +76,11 @@ pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Set
 fn percents(spec: &Value, findings: &mut Findings) -> Percents {
     let path = "deploymentConfiguration";
     let raw = spec.get(path).unwrap_or(&Value::Null);
+    if is_daemon(spec) {
+        let minimum = whole(raw, "minimumHealthyPercent", path, 0..=100, findings);
+        let minimum_healthy = minimum.unwrap_or(Percents::DAEMON.minimum_healthy);
+        return Percents { minimum_healthy, ..Percents::DAEMON };
+    }
     let default = Percents::REPLICA;
     Percents {
         minimum_healthy: whole(raw, "minimumHealthyPercent", path, 0..=100, findings)

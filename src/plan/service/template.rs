@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::daemon::is_daemon;
 use super::network_policy::label_groups;
 use super::observed::Observed;
-use super::placing::placement;
+use super::placing::{Can, placement};
 use super::record::labels;
 use super::resolve::{balanced_ports, propagated_tags};
 use crate::api::{Features, Placement, ServiceDeployment, ServiceDeploymentSpec};
@@ -72,10 +73,17 @@ impl<'a> Inputs<'a> {
         let laid = |chosen: Option<&Chosen>| {
             let mut template = bare.clone();
             let mut findings = Findings::default();
-            let of_task = (revision, NodeLabels::by(features.labels_nodes));
-            placement(spec, of_task, chosen, &observed.uid, &mut findings).lay(&mut template);
+            let labels = NodeLabels::by(features.labels_nodes);
+            let can = Can { labels, packs: features.packs };
+            placement(spec, (revision, can), chosen, &observed.uid, &mut findings)
+                .lay(&mut template);
             json!(template)
         };
+        if is_daemon(spec) {
+            // One DaemonSet on the nodes of them all.
+            let template = laid(chosen.as_ref());
+            return Rendered { template, placements: Vec::new() };
+        }
         let template = laid(None);
         let of_each: Vec<(String, Value)> = alone(chosen.as_ref())
             .into_iter()

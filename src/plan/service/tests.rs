@@ -1,5 +1,7 @@
 //! What starts a deployment, what stands in its way, and what becomes of its records.
 
+mod daemon;
+mod drains;
 mod mapping;
 mod missing;
 mod outward;

@@ -39,7 +39,11 @@ pub(super) fn build(
             let template = template_for(&record.spec.template, &record.spec.placements, provider);
             (template, record.spec.min_ready_seconds)
         }
-        None => (found.and_then(template_of).unwrap_or_default(), newest.spec.min_ready_seconds),
+        None => {
+            let spec = found.and_then(|found| found.spec.as_ref());
+            let template = spec.map(|spec| template_of(&spec.template));
+            (template.unwrap_or_default(), newest.spec.min_ready_seconds)
+        }
     };
     // A workload whose record is gone keeps what it remembers of it.
     let remembered = || {

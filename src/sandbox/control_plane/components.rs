@@ -11,10 +11,11 @@ use k8s_openapi::ByteString;
 
 use super::certificates::{ADMINS, Authority, Identity, token_keys};
 use super::modules::Program;
+use crate::plan::placement::strategies::{BINPACK_CPU_SCHEDULER, BINPACK_MEMORY_SCHEDULER};
 
 /// The scheduler profile that fills a node before it begins another, by the pods'
 /// `schedulerName`. Pods without one are placed by `default-scheduler`, as everywhere.
-pub const BINPACK_SCHEDULER: &str = "linkspan-binpack";
+pub const BINPACK_SCHEDULER: &str = BINPACK_CPU_SCHEDULER;
 
 /// The folder of one control plane and what is where in it.
 #[derive(Clone, Debug)]
@@ -180,6 +181,8 @@ options:
 
 fn scheduler(kubeconfig: &Path) -> String {
     let kubeconfig = kubeconfig.display();
+    let packs = [(BINPACK_CPU_SCHEDULER, "cpu"), (BINPACK_MEMORY_SCHEDULER, "memory")];
+    let packs: String = packs.map(|(name, resource)| packing(name, resource)).concat();
     format!(
         "apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -189,7 +192,14 @@ podInitialBackoffSeconds: 1
 podMaxBackoffSeconds: 2
 profiles:
 - schedulerName: default-scheduler
-- schedulerName: {BINPACK_SCHEDULER}
+{packs}"
+    )
+}
+
+/// A profile that fills nodes up by a resource: those of the chart.
+fn packing(name: &str, resource: &str) -> String {
+    format!(
+        "- schedulerName: {name}
   plugins:
     score:
       # In place of the usual weight of one, so that it outweighs spreading.
@@ -200,7 +210,7 @@ profiles:
     args:
       scoringStrategy:
         type: MostAllocated
-        resources: [{{name: cpu, weight: 1}}, {{name: memory, weight: 1}}]
+        resources: [{{name: {resource}, weight: 1}}]
 "
     )
 }

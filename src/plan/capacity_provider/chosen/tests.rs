@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Asked, Capacity, Chosen, Objects, choose, is_like, runs_on_fargate};
+use super::{Asked, Capacity, Chosen, Known, choose, is_like, runs_on_fargate};
 use crate::plan::finding::Findings;
 
-fn objects(all: &[(&str, Value)]) -> Objects {
-    all.iter().map(|(name, spec)| ((*name).to_owned(), spec.clone())).collect()
+fn objects<'a>(all: &'a [(&str, Value)]) -> Known<'a> {
+    all.iter().map(|(name, spec)| ((*name).to_owned(), spec)).collect()
 }
 
 fn chosen(

@@ -15,8 +15,12 @@ fn second(members: &Value, features: Features) -> Value {
 
 #[test]
 fn a_restart_policy_starts_one_container_alone() {
-    let between =
-        Features { kubernetes_minor: 35, restart_all_containers: false, labels_nodes: false };
+    let between = Features {
+        kubernetes_minor: 35,
+        restart_all_containers: false,
+        labels_nodes: false,
+        packs: false,
+    };
     let codes = |operator: &str, action: &str| json!([{"action": action, "exitCodes": {"operator": operator, "values": [0, 3]}}]);
     let policy = |ignored: Value| json!({"enabled": true, "ignoredExitCodes": ignored});
     let never = || (json!("Never"), Value::Null);

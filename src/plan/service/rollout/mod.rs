@@ -118,7 +118,13 @@ impl Limits {
 
 /// The next step towards `desired` tasks of the record `target`, where there is one Deployment.
 pub fn step(desired: i32, percents: Percents, seen: &Seen, target: i64) -> Step {
-    step_within(Limits::of(percents, desired), desired, seen, target)
+    surging(desired, 0, percents, seen, target)
+}
+
+/// The same, where `extra` tasks are wanted beside, as long as as many have to leave their nodes. Floor
+/// and cap stay those of `desired`.
+pub fn surging(desired: i32, extra: i32, percents: Percents, seen: &Seen, target: i64) -> Step {
+    step_within(Limits::of(percents, desired), desired.saturating_add(extra), seen, target)
 }
 
 /// The next step of one Deployment towards `desired` tasks of the record `target`.
@@ -194,7 +200,7 @@ fn as_written(seen: &Seen, sequence: i64, held: Option<Held>) -> Step {
 
 impl Seen {
     /// Whether its controller replaces tasks, or is about to.
-    fn is_rolling(&self) -> bool {
+    pub fn is_rolling(&self) -> bool {
         // The status counts pods, which come and go after the sizes; the sizes are the intent.
         let earlier = |set: &ReplicaSet| {
             set.size > 0 && set.sequence.is_some() && set.sequence != self.sequence
