@@ -18,7 +18,7 @@ fn check() -> serde_json::Value {
 
 pub(crate) async fn a_check_decides_when_a_task_is_healthy_and_when_it_no_longer_is() {
     let place = place("check").await;
-    let life = "sleep 6; touch /tmp/up; sleep 10; rm /tmp/up; sleep 3600";
+    let life = "sleep 6; touch /tmp/up; sleep 25; rm /tmp/up; sleep 3600";
     let service = run(&place, "web", task(json!([script("web", life, check())]))).await;
     let ready = |pod: &_| condition(pod, "Ready").is_some_and(|(ready, _)| ready);
     let pod = pod_when(&place, &service, "healthy", ready).await;
