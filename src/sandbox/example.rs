@@ -31,6 +31,8 @@ pub enum Example {
     FargateProfile,
     /// Tasks that run only where constraints let them.
     Constrained,
+    /// One task on each node.
+    Daemon,
 }
 
 impl Example {
@@ -42,6 +44,7 @@ impl Example {
             Self::Spot => "spot",
             Self::FargateProfile => "fargate-profile",
             Self::Constrained => "constrained",
+            Self::Daemon => "daemon",
         }
     }
 
@@ -53,6 +56,7 @@ impl Example {
             Self::Spot => "shop",
             Self::FargateProfile => "orders",
             Self::Constrained => "search",
+            Self::Daemon => "agent",
         }
     }
 
@@ -79,6 +83,10 @@ impl Example {
             Self::Constrained => &[
                 include_str!("../../examples/constrained/task-definition.yaml"),
                 include_str!("../../examples/constrained/service.yaml"),
+            ],
+            Self::Daemon => &[
+                include_str!("../../examples/daemon/task-definition.yaml"),
+                include_str!("../../examples/daemon/service.yaml"),
             ],
         };
         files.join("---\n")

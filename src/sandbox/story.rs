@@ -47,7 +47,7 @@ pub(super) async fn tell(
         Example::Autoscaling => load::follow(client, kubectl, screen).await,
         Example::Spot => once(client, kubectl, screen, (example, 1)).await,
         Example::FargateProfile => once(client, kubectl, screen, (example, 3)).await,
-        Example::Constrained => once(client, kubectl, screen, (example, 4)).await,
+        Example::Constrained | Example::Daemon => once(client, kubectl, screen, (example, 4)).await,
     }
 }
 
@@ -80,6 +80,13 @@ async fn once(
         kubectl.run(&["scale", "esvc/shop", "--replicas", "6"], "").await?;
         until_steady(client, screen, example, (6, 1)).await?;
         steps.push(Step { what: "scale to 6 tasks".to_owned(), took: since.elapsed() });
+    }
+    if example == Example::Daemon {
+        screen.say("$ kubectl cordon spot-0");
+        let since = Instant::now();
+        kubectl.run(&["cordon", "spot-0"], "").await?;
+        until_steady(client, screen, example, (3, 1)).await?;
+        steps.push(Step { what: "one node less".to_owned(), took: since.elapsed() });
     }
     Ok(steps)
 }

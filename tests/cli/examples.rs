@@ -79,3 +79,12 @@ async fn constraints_hold_for_each_task() {
     // The nodes of the first and second zone that are no Fargate nodes, each once.
     assert_eq!(nodes, ["on-demand-0", "on-demand-1", "spot-0", "spot-1"], "{}", shown.0);
 }
+
+#[tokio::test]
+async fn a_daemon_has_a_task_on_each_node_that_is_meant() {
+    let shown = Shown::of("daemon").await;
+    let mut nodes = shown.nodes_of("agent");
+    nodes.sort_unstable();
+    // The fourth was cordoned.
+    assert_eq!(nodes, ["on-demand-0", "on-demand-1", "spot-1"], "{}", shown.0);
+}
