@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use linkspan::sandbox::control_plane::{Lines, Program, Programs, Sources};
+use linkspan::sandbox::control_plane::{Lines, Program, Programs, Sources, Version};
 
 use crate::support::version;
 
@@ -139,6 +139,9 @@ pub(crate) fn enter() -> ExitCode {
 fn lacking() -> Option<String> {
     if !cfg!(target_os = "linux") || !rustix::process::geteuid().is_root() {
         return Some("needs root on Linux".to_owned());
+    }
+    if version() != Version::default() {
+        return Some(format!("shows what Kubernetes {} does", Version::default()));
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let there = |program: &str| env::split_paths(&path).any(|dir| dir.join(program).is_file());
