@@ -152,6 +152,8 @@ fn lacking() -> Option<String> {
     if !there("pkg-config") || headers().is_ok_and(|status| !status.success()) {
         packages.extend(["pkg-config", "libseccomp-dev"]);
     }
+    packages.sort_unstable();
+    packages.dedup();
     if !packages.is_empty() {
         return Some(format!("needs what `apt-get install {}` brings", packages.join(" ")));
     }
