@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use linkspan::sandbox::control_plane::{Lines, Program, Programs, Sources};
+use linkspan::sandbox::control_plane::{Lines, Program, Programs, Sources, Version};
 
 use crate::support::version;
 
@@ -140,6 +140,9 @@ fn lacking() -> Option<String> {
     if !cfg!(target_os = "linux") || !rustix::process::geteuid().is_root() {
         return Some("needs root on Linux".to_owned());
     }
+    if version() != Version::default() {
+        return Some(format!("shows what Kubernetes {} does", Version::default()));
+    }
     let path = env::var_os("PATH").unwrap_or_default();
     let there = |program: &str| env::split_paths(&path).any(|dir| dir.join(program).is_file());
     let mut packages: Vec<_> =
@@ -149,6 +152,8 @@ fn lacking() -> Option<String> {
     if !there("pkg-config") || headers().is_ok_and(|status| !status.success()) {
         packages.extend(["pkg-config", "libseccomp-dev"]);
     }
+    packages.sort_unstable();
+    packages.dedup();
     if !packages.is_empty() {
         return Some(format!("needs what `apt-get install {}` brings", packages.join(" ")));
     }
