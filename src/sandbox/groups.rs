@@ -12,8 +12,6 @@ pub fn node_groups() -> [NodeGroup; 3] {
     .map(|(name, capacity_type)| NodeGroup {
         name: name.to_owned(),
         capacity_type,
-        // A machine of Fargate is of no kind that could be asked for.
-        instance_type: if name == "fargate" { "fargate" } else { "m5.xlarge" }.to_owned(),
         ..NodeGroup::default()
     })
 }

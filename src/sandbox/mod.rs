@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+use self::control_plane::nodes::CapacityType;
 use self::control_plane::{ControlPlane, Lines, Options, Version};
 pub use self::example::Example;
 use self::example::Kubectl;
@@ -62,7 +63,11 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     .await?;
     let ready = started.elapsed();
     let client = Client::try_from(control_plane.config())?;
-    for group in node_groups() {
+    for mut group in node_groups() {
+        if group.capacity_type == CapacityType::Fargate {
+            // A machine of Fargate is of no kind that could be asked for.
+            group.instance_type = "fargate".to_owned();
+        }
         group.create(&client).await.with_context(|| format!("making node group {}", group.name))?;
     }
 
