@@ -453,6 +453,39 @@ async fn tasks_are_only_added_where_scale_in_is_disabled_or_suspended() {
 }
 
 #[tokio::test]
+async fn no_task_is_removed_while_a_deployment_is_under_way() {
+    let place = place("deploying").await;
+    place.task_definition("calm", "example/calm:1").await;
+    load(&place, 480.0);
+    place.service("web", scaled(2, 6)).await;
+    let mut calm = scaled(2, 6);
+    calm["taskDefinition"] = json!("calm");
+    place.service("calm", calm).await;
+    place.steady("web", 4, "shop:1").await;
+    place.steady("calm", 4, "calm:1").await;
+    let counts = Counts::of::<Service>(&place, "web", "/spec/desiredCount").await;
+    place.task_definition("shop", "sandbox.linkspan.dev/never-ready:1").await;
+    let service = place.service_when("web", "a deployment under way", |service| {
+        let status = status_of(service);
+        status.deployments.iter().any(|one| one.rollout_state.as_deref() == Some("IN_PROGRESS"))
+    });
+    let service = service.await;
+    until("removing is disabled", || async {
+        let behavior = autoscaler(&place, &service).await.spec.behavior.unwrap();
+        let down = behavior.scale_down.unwrap().select_policy;
+        if down.as_deref() == Some("Disabled") { Ok(()) } else { Err(format!("{down:?}")) }
+    })
+    .await;
+    load(&place, 100.0);
+    // The other comes down: that is how long this one would have had.
+    place.steady("calm", 2, "calm:1").await;
+    assert_eq!(counts.end(), [4]);
+    // With the deployment done it comes down, too.
+    place.task_definition("shop", "example/shop:3").await;
+    place.steady("web", 2, "shop:3").await;
+}
+
+#[tokio::test]
 async fn of_two_policies_any_adds_and_only_both_together_remove() {
     let place = place("two").await;
     load(&place, 100.0);
