@@ -1,8 +1,8 @@
 //! What does Linkspan write on a node?
 //!
 //! Labels under `placement.ecs.linkspan.dev/`: that tasks are to keep away from it and why
-//! ([`draining`]), and which placement expressions choose it where no pod template can say so
-//! ([`expressions`]). And of a node that a capacity provider has named to leave its group: the cordon
+//! (`draining`), and which placement expressions choose it where no pod template can say so
+//! (`expressions`). And of a node that a capacity provider has named to leave its group: the cordon
 //! and the annotation by which the group ends it first. Nothing else, and nothing at all where the
 //! right to write nodes was not granted.
 //!
