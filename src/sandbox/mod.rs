@@ -66,7 +66,7 @@ async fn stay(sandbox: Sandbox, interrupted: CancellationToken) -> anyhow::Resul
     for mut group in node_groups() {
         if group.capacity_type == CapacityType::Fargate {
             // A machine of Fargate is of no kind that could be asked for.
-            group.instance_type = "fargate".to_owned();
+            "fargate".clone_into(&mut group.instance_type);
         }
         group.create(&client).await.with_context(|| format!("making node group {}", group.name))?;
     }
