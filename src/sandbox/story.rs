@@ -57,13 +57,13 @@ async fn apply(
     kubectl: &Kubectl,
     screen: &mut Screen,
     (example, tasks): (Example, i32),
-) -> anyhow::Result<Step> {
+) -> anyhow::Result<(Step, Service)> {
     screen.say(&format!("$ kubectl apply -f examples/{}", example.folder()));
     let since = Instant::now();
     kubectl.run(&["apply", "-f", "-"], &example.manifests()).await?;
-    until_steady(client, screen, example, (tasks, 1)).await?;
+    let service = until_steady(client, screen, example, (tasks, 1)).await?;
     let what = format!("start with {tasks} task{}", if tasks == 1 { "" } else { "s" });
-    Ok(Step { what, took: since.elapsed() })
+    Ok((Step { what, took: since.elapsed() }, service))
 }
 
 /// An example that shows where its tasks run.
@@ -73,7 +73,7 @@ async fn once(
     screen: &mut Screen,
     (example, tasks): (Example, i32),
 ) -> anyhow::Result<Vec<Step>> {
-    let mut steps = vec![apply(client, kubectl, screen, (example, tasks)).await?];
+    let mut steps = vec![apply(client, kubectl, screen, (example, tasks)).await?.0];
     if example == Example::Spot {
         screen.say("$ kubectl scale esvc/shop --replicas 6");
         let since = Instant::now();
@@ -98,21 +98,16 @@ async fn hello(
     all: bool,
 ) -> anyhow::Result<Vec<Step>> {
     let hello = Example::Hello;
-    let mut steps = Vec::new();
-    let mut done = |what: &str, since: Instant| {
-        steps.push(Step { what: what.to_owned(), took: since.elapsed() });
-    };
-
-    screen.say("$ kubectl apply -f examples/hello");
-    let since = Instant::now();
-    kubectl.run(&["apply", "-f", "-"], &hello.manifests()).await?;
-    let service = until_steady(client, screen, hello, (1, 1)).await?;
+    let (started, service) = apply(client, kubectl, screen, (hello, 1)).await?;
     let uid = service.uid().context("the service has no UID")?;
-    done("start with 1 task", since);
+    let mut steps = vec![started];
     if !all {
         return Ok(steps);
     }
 
+    let mut done = |what: &str, since: Instant| {
+        steps.push(Step { what: what.to_owned(), took: since.elapsed() });
+    };
     screen.say("$ kubectl scale esvc/hello --replicas 3");
     let since = Instant::now();
     kubectl.run(&["scale", "esvc/hello", "--replicas", "3"], "").await?;

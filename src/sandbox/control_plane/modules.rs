@@ -142,79 +142,46 @@ pub(super) struct ModuleSet {
     pub(super) c: bool,
 }
 
-const KUBERNETES_1_36: ModuleSet = ModuleSet {
-    name: "kubernetes",
-    release: Version::V1_36.release(),
-    go_mod: include_str!("modules/kubernetes-1.36/go.mod"),
-    go_sum: include_str!("modules/kubernetes-1.36/go.sum"),
-    tags: "",
-    c: false,
-};
+/// The set in a folder of `modules/`, of Go alone and with all of its parts.
+macro_rules! module_set {
+    ($name:literal, $release:expr, $folder:literal) => {
+        ModuleSet {
+            name: $name,
+            release: $release,
+            go_mod: include_str!(concat!("modules/", $folder, "/go.mod")),
+            go_sum: include_str!(concat!("modules/", $folder, "/go.sum")),
+            tags: "",
+            c: false,
+        }
+    };
+}
 
-const KUBERNETES_1_33: ModuleSet = ModuleSet {
-    name: "kubernetes",
-    release: Version::V1_33.release(),
-    go_mod: include_str!("modules/kubernetes-1.33/go.mod"),
-    go_sum: include_str!("modules/kubernetes-1.33/go.sum"),
-    tags: "",
-    c: false,
-};
+const KUBERNETES_1_36: ModuleSet =
+    module_set!("kubernetes", Version::V1_36.release(), "kubernetes-1.36");
 
-const ETCD: ModuleSet = ModuleSet {
-    name: "etcd",
-    release: "3.7.3",
-    go_mod: include_str!("modules/etcd/go.mod"),
-    go_sum: include_str!("modules/etcd/go.sum"),
-    tags: "",
-    c: false,
-};
+const KUBERNETES_1_33: ModuleSet =
+    module_set!("kubernetes", Version::V1_33.release(), "kubernetes-1.33");
 
-const KWOK: ModuleSet = ModuleSet {
-    name: "kwok",
-    release: "0.8.0",
-    go_mod: include_str!("modules/kwok/go.mod"),
-    go_sum: include_str!("modules/kwok/go.sum"),
-    tags: "",
-    c: false,
-};
+const ETCD: ModuleSet = module_set!("etcd", "3.7.3", "etcd");
 
-const HELM: ModuleSet = ModuleSet {
-    name: "helm",
-    release: "4.3.1",
-    go_mod: include_str!("modules/helm/go.mod"),
-    go_sum: include_str!("modules/helm/go.sum"),
-    tags: "",
-    c: false,
-};
+const KWOK: ModuleSet = module_set!("kwok", "0.8.0", "kwok");
+
+const HELM: ModuleSet = module_set!("helm", "4.3.1", "helm");
 
 const CONTAINERD: ModuleSet = ModuleSet {
-    name: "containerd",
-    release: "2.4.2",
-    go_mod: include_str!("modules/containerd/go.mod"),
-    go_sum: include_str!("modules/containerd/go.sum"),
-    // File systems that no test needs.
+    // Without file systems that no test needs.
     tags: "no_btrfs no_zfs no_devmapper",
-    c: false,
+    ..module_set!("containerd", "2.4.2", "containerd")
 };
 
 const RUNC: ModuleSet = ModuleSet {
-    name: "runc",
-    release: "1.5.2",
-    go_mod: include_str!("modules/runc/go.mod"),
-    go_sum: include_str!("modules/runc/go.sum"),
     // Filters of system calls, which the restricted profile asks for: libseccomp, a library of C.
     tags: "seccomp netgo osusergo",
     c: true,
+    ..module_set!("runc", "1.5.2", "runc")
 };
 
-const CNI: ModuleSet = ModuleSet {
-    name: "cni",
-    release: "1.9.1",
-    go_mod: include_str!("modules/cni/go.mod"),
-    go_sum: include_str!("modules/cni/go.sum"),
-    tags: "",
-    c: false,
-};
+const CNI: ModuleSet = module_set!("cni", "1.9.1", "cni");
 
 impl ModuleSet {
     /// The set that `program` is built from.

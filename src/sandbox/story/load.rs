@@ -33,7 +33,7 @@ pub(super) async fn follow(
 ) -> anyhow::Result<Vec<Step>> {
     let example = Example::Autoscaling;
     screen.say("a second stands for a minute of scaling; there is no node for the tasks yet");
-    let mut steps = vec![apply(client, kubectl, screen, (example, LITTLE.1)).await?];
+    let mut steps = vec![apply(client, kubectl, screen, (example, LITTLE.1)).await?.0];
     for (what, (cpu, tasks)) in [("load goes up", MUCH), ("load goes down", LITTLE)] {
         screen.say(&format!("$ kubectl annotate --overwrite esvc/web {CPU}={cpu}    # {what}"));
         let since = Instant::now();

@@ -225,8 +225,17 @@ impl Seen {
 
     /// Whether there is no task, nor will there be one as it is.
     pub fn is_empty(&self) -> bool {
-        let sizes = self.replica_sets.iter().map(|set| set.size);
-        self.settled && self.replicas == 0 && self.total == 0 && sizes.sum::<i32>() == 0
+        self.settled && self.replicas == 0 && self.total == 0 && self.size() == 0
+    }
+
+    /// The sum of its ReplicaSets' sizes.
+    fn size(&self) -> i32 {
+        self.replica_sets.iter().map(|set| set.size).sum()
+    }
+
+    /// Those of them whose tasks are ready.
+    fn ready(&self) -> i32 {
+        self.replica_sets.iter().map(|set| set.ready.min(set.size)).sum()
     }
 
     fn bounds(&self) -> (i32, i32) {
@@ -253,8 +262,7 @@ fn nearest_safe_count(desired: i32, limits: Limits, seen: &Seen, target: i64) ->
         return seen.replicas;
     }
     // Those that are ready are healthy before long, if they are not yet; nobody waits for the others.
-    let ready = seen.replica_sets.iter().map(|set| set.ready.min(set.size)).sum();
-    let enough = limits.floor.min(ready);
+    let enough = limits.floor.min(seen.ready());
     let is_safe = |count: i32| {
         let (_, surge) = limits.bounds(count);
         let shares = shares(count, surge, &seen.replica_sets);

@@ -423,16 +423,6 @@ fn narrowed(step: &Step, part: &Part<'_>) -> Step {
 }
 
 impl Seen {
-    /// The sum of its ReplicaSets' sizes.
-    fn size(&self) -> i32 {
-        self.replica_sets.iter().map(|set| set.size).sum()
-    }
-
-    /// Those of them whose tasks are ready.
-    fn ready(&self) -> i32 {
-        self.replica_sets.iter().map(|set| set.ready.min(set.size)).sum()
-    }
-
     /// The tasks that it lacks since there is no node for them.
     fn lacking_nodes(&self) -> i32 {
         self.unplaced.min((self.replicas - self.available).max(0))
