@@ -258,8 +258,8 @@ async fn one_replica_writes_at_a_time_through_stops_and_kills() {
         all.sort();
         all.get(all.len() / 2).copied().unwrap_or_default()
     };
-    assert!(usual(false) < Duration::from_secs(4), "after a stop: {:?}", usual(false));
-    assert!(usual(true) < Duration::from_secs(LEASE + 4), "after a kill: {:?}", usual(true));
+    assert!(usual(false) < Duration::from_secs(LEASE), "after a stop: {:?}", usual(false));
+    assert!(usual(true) < Duration::from_secs(2 * LEASE), "after a kill: {:?}", usual(true));
     for replica in replicas {
         replica.end(false).await;
     }

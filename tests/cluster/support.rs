@@ -26,10 +26,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-/// How long a condition may take to come true: `LINKSPAN_PATIENCE_SECONDS`, else a minute.
+/// How long a condition may take to come true: `LINKSPAN_PATIENCE_SECONDS`, else three minutes, which
+/// leaves room for what Kubernetes itself does only each half minute, on a busy machine.
 pub(crate) fn patience() -> Duration {
     let seconds = std::env::var("LINKSPAN_PATIENCE_SECONDS").ok();
-    Duration::from_secs(seconds.and_then(|digits| digits.parse().ok()).unwrap_or(60))
+    Duration::from_secs(seconds.and_then(|digits| digits.parse().ok()).unwrap_or(180))
 }
 
 /// The Kubernetes that the tests run on: `LINKSPAN_KUBERNETES`, else the newest.

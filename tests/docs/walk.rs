@@ -20,7 +20,7 @@ use crate::stage::{self, Stage};
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long what is looked at may take to be as it is shown.
-const COMING_TRUE: Duration = Duration::from_secs(60);
+const COMING_TRUE: Duration = Duration::from_secs(180);
 
 /// Pages that install Linkspan in a cluster that is there.
 const INSTALLING: [&str; 2] = ["docs/operations.md", "charts/linkspan/README.md"];

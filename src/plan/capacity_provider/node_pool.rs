@@ -25,6 +25,8 @@ use crate::world::{ObjectKey, World, set};
 const API_VERSION: &str = "karpenter.sh/v1";
 /// How often it is looked at, even when nothing happens.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is looked for while there can be none: somebody may be installing Karpenter.
+const LOOK_FOR_IT: SignedDuration = SignedDuration::from_secs(10);
 /// How long a node idles where `scaleInAfter` says nothing, in seconds.
 const USUAL_IDLE: i64 = 300;
 /// The families whose machines earn credits while they idle.
@@ -80,6 +82,7 @@ pub(super) fn pool(
     let stalled = |reason, message: String| Some((Outcome::Stalled, reason, message));
     match found {
         Err(why) => {
+            pooling.wake_at = Some(moment.now + LOOK_FOR_IT);
             pooling.in_the_way = stalled(Reason::NodePoolUnavailable, unavailable(why, &target));
         }
         Ok(Some(there)) if !is_of(there, uid) => {
