@@ -113,8 +113,9 @@ async fn a_profile_places_services_on_virtual_kubelets_and_on_nodes_of_eks_farga
 #[tokio::test]
 async fn an_isolated_task_has_a_node_of_its_own_or_a_runtime_class() {
     let place = Place::new("isolated").await;
-    let eks = ("eks.amazonaws.com/compute-type", "fargate");
-    let groups = [group(&place, "fgalone", eks, (eks.0, eks.1)).await];
+    // Not known as Fargate's by their labels, so that no task of another test comes there.
+    let taint = ("eks.amazonaws.com/compute-type", "fargate");
+    let groups = [group(&place, "fgalone", ("tasks", "alone"), taint).await];
     for_fargate(&place, json!({})).await;
     let selector = json!({"profile": "fgalone"});
     profile(&place, "fgalone", json!({"nodeSelector": selector, "isolation": "Node"})).await;
