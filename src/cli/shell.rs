@@ -14,7 +14,7 @@ use kube::api::ListParams;
 
 use super::attributes;
 use super::cluster::Cluster;
-use crate::controller::{self, CancellationToken, LeaderElection, LogFormat, Settings};
+use crate::controller::{self, CancellationToken, LeaderElection, LogFormat, Settings, Traces};
 
 /// `linkspan controller`
 #[derive(Debug, clap::Args)]
@@ -119,6 +119,9 @@ pub(super) struct Logs {
     /// Which log lines are written, as in `info,linkspan=debug`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "LINKSPAN_LOG")]
     log: String,
+    /// Send traces there by OTLP over HTTP, as to `http://otel-collector:4318` (default: nowhere).
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
 }
 
 /// `linkspan sandbox`
@@ -150,7 +153,9 @@ pub struct Sandbox {
 /// Runs the operator until it is told to stop.
 pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
     block_on(async move {
-        controller::start_logging(arguments.logs.log_format, &arguments.logs.log)?;
+        let logs = arguments.logs;
+        let traces = logs.otlp_endpoint.as_deref().map(Traces::to).transpose()?;
+        controller::start_logging(logs.log_format, &logs.log, traces.as_ref())?;
         let stop = CancellationToken::new();
         let told = stop.clone();
         tokio::spawn(async move {
@@ -169,7 +174,11 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             binpack_scheduler: arguments.binpack_scheduler,
             ..Settings::default()
         };
-        controller::run(kube::Config::infer().await?, settings, stop).await
+        let end = controller::run(kube::Config::infer().await?, settings, stop).await;
+        if let Some(traces) = traces {
+            traces.finish().await;
+        }
+        end
     })
     .map(|()| ExitCode::SUCCESS)
 }
@@ -195,7 +204,7 @@ pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
         version: arguments.kubernetes_version,
     };
     block_on(async {
-        controller::start_logging(LogFormat::Human, &arguments.log)?;
+        controller::start_logging(LogFormat::Human, &arguments.log, None)?;
         sandbox::run(wanted).await
     })
     .map(|()| ExitCode::SUCCESS)

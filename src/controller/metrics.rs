@@ -147,15 +147,7 @@ impl Metrics {
 
     pub(super) fn wrote(&self, write: &Write, error: Option<&Error>, took: Duration) {
         let (_, kind) = write.key().kind.type_meta();
-        let verb = match write {
-            Write::Create(_) => "create",
-            Write::Apply(_) | Write::Pool { .. } => "apply",
-            Write::Delete { .. } => "delete",
-            Write::Scale { .. } | Write::Resize { .. } => "scale",
-            Write::Mark { .. } => "annotate",
-            Write::Evict { .. } => "evict",
-            Write::Status { .. } | Write::MendStatus { .. } => "status",
-        };
+        let verb = verb(write);
         let outcome = error.map_or("done", Error::label);
         self.wrote.get_or_create(&Wrote { kind, verb, outcome }).inc();
         self.write_duration.observe(took.as_secs_f64());
@@ -213,5 +205,18 @@ impl Metrics {
         let _ = encode_registry(&mut text, others);
         let _ = encode_eof(&mut text);
         text
+    }
+}
+
+/// What a write does, in a word.
+pub(super) fn verb(write: &Write) -> &'static str {
+    match write {
+        Write::Create(_) => "create",
+        Write::Apply(_) | Write::Pool { .. } => "apply",
+        Write::Delete { .. } => "delete",
+        Write::Scale { .. } | Write::Resize { .. } => "scale",
+        Write::Mark { .. } => "annotate",
+        Write::Evict { .. } => "evict",
+        Write::Status { .. } | Write::MendStatus { .. } => "status",
     }
 }

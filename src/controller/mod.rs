@@ -38,7 +38,7 @@ pub use apply::Applier;
 pub(crate) use apply::resource;
 pub use leader::LeaderElection;
 pub(crate) use measure::{Asked, ask};
-pub use telemetry::{LogFormat, start as start_logging};
+pub use telemetry::{LogFormat, Traces, start as start_logging};
 pub use tokio_util::sync::CancellationToken;
 
 use self::leader::{Claimant, Leadership};

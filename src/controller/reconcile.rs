@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::error::{Error, Retry};
+use super::telemetry::traced;
 use super::{Shared, sizes, watch};
 use crate::plan::capacity_provider::{Looked, Scale};
 use crate::plan::{self, Plan, Rejection, Write, is_root};
@@ -25,8 +28,13 @@ enum Outcome {
     Failed(Error),
 }
 
-/// Plans for one object and carries it out.
+/// Plans for one object and carries it out: one trace.
 pub(super) async fn reconcile(shared: &Shared, key: &ObjectKey) {
+    let pass = tracing::info_span!("reconcile", object = %key, trace_id = Empty);
+    pass_over(shared, key).instrument(traced(pass)).await;
+}
+
+async fn pass_over(shared: &Shared, key: &ObjectKey) {
     let started = Instant::now();
     let plan = plan_as_of_now(shared, key).await;
     let outcome = carry_out(shared, key, &plan).await;
@@ -107,9 +115,13 @@ async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     if !shared.leadership.allows() {
         return Err(Error::NotLeader { key: write.key().clone() });
     }
-    let answer = tokio::time::timeout(within, shared.applier.carry_out(write)).await;
+    let verb = super::metrics::verb(write);
+    let span = tracing::info_span!("write", verb, object = %write.key(), outcome = Empty);
+    let writing = shared.applier.carry_out(write).instrument(span.clone());
+    let answer = tokio::time::timeout(within, writing).await;
     let result =
         answer.unwrap_or_else(|_| Err(Error::Timeout { key: write.key().clone(), within }));
+    span.record("outcome", result.as_ref().err().map_or("done", Error::label));
     shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
     match result {
         Ok(answer) => {

@@ -25,4 +25,5 @@ mod scaling;
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "the words of the other tests, of which not all are needed here")]
 mod support;
+mod traces;
 mod verbs;

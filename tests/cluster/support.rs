@@ -114,7 +114,7 @@ impl Operator {
 pub(crate) async fn shared() -> &'static ControlPlane {
     static PREPARED: OnceCell<()> = OnceCell::const_new();
     if let Ok(filter) = std::env::var("LINKSPAN_LOG") {
-        let _ = controller::start_logging(controller::LogFormat::Human, &filter);
+        let _ = controller::start_logging(controller::LogFormat::Human, &filter, None);
     }
     let control_plane = ControlPlane::shared(options()).await.expect("a control plane");
     PREPARED
