@@ -101,15 +101,6 @@ impl Operator {
             .collect()
     }
 
-    /// The processor time that it has used, in seconds.
-    pub fn processor_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // After the name, which may hold anything: user and system time are fields 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        // In ticks, of which Linux has 100 a second on every machine that this runs on.
-        fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
-    }
-
     /// Its resident memory now, in MiB.
     pub fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -131,5 +122,47 @@ impl Drop for Operator {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Who has the processors: this program, the operator and the control plane.
+pub struct Processor {
+    group: i32,
+    last: BTreeMap<String, f64>,
+}
+
+impl Processor {
+    pub fn of(control_plane: &ControlPlane) -> Self {
+        let mut processor = Self { group: control_plane.process_group(), last: BTreeMap::new() };
+        processor.since();
+        processor
+    }
+
+    /// The seconds that each program has used since this was asked last.
+    pub fn since(&mut self) -> BTreeMap<String, f64> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let stats =
+            processes.filter_map(|one| std::fs::read_to_string(one.path().join("stat")).ok());
+        let mut now: BTreeMap<String, f64> = BTreeMap::new();
+        for stat in stats {
+            // After the name, which may hold anything, stand state, parent and group as fields 3 to
+            // 5, and user and system time as 14 and 15.
+            let Some((name, fields)) = stat.split_once('(').unwrap().1.rsplit_once(") ") else {
+                continue;
+            };
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            let own = stat.starts_with(&format!("{} ", std::process::id()));
+            if own || fields[2] == self.group.to_string() {
+                // In ticks, of which Linux has 100 a second on every machine that this runs on.
+                let ticks: f64 = fields[11..13].iter().map(|t| t.parse::<f64>().unwrap()).sum();
+                *now.entry(name.to_owned()).or_default() += ticks / 100.0;
+            }
+        }
+        let since = now
+            .iter()
+            .map(|(name, seconds)| (name.clone(), seconds - self.last.get(name).unwrap_or(&0.0)));
+        let since = since.collect();
+        self.last = now;
+        since
     }
 }

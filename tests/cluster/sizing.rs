@@ -7,14 +7,17 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1 as appsv1;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::events::v1 as eventsv1;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+};
+use kube::core::GroupVersionKind;
 use kube::{Api, Client, Resource, ResourceExt};
 use linkspan::api::{CapacityProvider, CapacityProviderStatus};
 use linkspan::sandbox::control_plane::nodes::GROUP_LABEL;
 use linkspan::sandbox::scaled_group::{NodeGroup, REMOVE_FIRST};
 use serde_json::{Value, json};
 
-use crate::support::{Place, shared, until};
+use crate::support::{Operator, Place, own_control_plane, shared, until};
 
 async fn client() -> Client {
     Client::try_from(shared().await.config()).unwrap()
@@ -214,4 +217,49 @@ async fn what_cannot_be_scaled_is_a_condition() {
     }
     let api: Api<CapacityProvider> = Api::all(place.client.clone());
     api.delete("unscaled", &DeleteParams::default()).await.unwrap();
+}
+
+/// The kind is served by somebody who does not answer.
+#[tokio::test]
+async fn a_target_that_cannot_be_reached_is_a_condition_and_not_a_loop() {
+    let control_plane = own_control_plane().await;
+    let operator = Operator::start(&control_plane);
+    let place = Place::of(&control_plane, "unreached").await;
+    let api: Api<CapacityProvider> = Api::all(place.client.clone());
+    let kind = GroupVersionKind::gvk("apiregistration.k8s.io", "v1", "APIService");
+    let services: Api<DynamicObject> =
+        Api::all_with(place.client.clone(), &ApiResource::from_gvk(&kind));
+    let down: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": "v1.down.example.com"},
+        "spec": {"group": "down.example.com", "version": "v1", "groupPriorityMinimum": 100,
+            "versionPriority": 100, "insecureSkipTLSVerify": true,
+            "service": {"namespace": "default", "name": "nobody"}}
+    }))
+    .unwrap();
+    services.create(&PostParams::default(), &down).await.unwrap();
+    provider(
+        &place,
+        "unreached",
+        auto_scaling("unreached"),
+        json!({"apiVersion": "down.example.com/v1"}),
+    )
+    .await;
+    let status = || async { api.get("unreached").await.unwrap().status.unwrap_or_default() };
+    until("ScaleTargetUnreachable", || async {
+        let status = status().await;
+        let told = reason(&status);
+        if told.0 == "ScaleTargetUnreachable" { Ok(()) } else { Err(format!("{told:?}")) }
+    })
+    .await;
+    // Where it answers again, that is seen: here it is not found, since nobody serves it any more.
+    services.delete("v1.down.example.com", &DeleteParams::default()).await.unwrap();
+    until("ScaleTargetNotFound", || async {
+        let status = status().await;
+        let told = reason(&status);
+        if told.0 == "ScaleTargetNotFound" { Ok(()) } else { Err(format!("{told:?}")) }
+    })
+    .await;
+    operator.stop();
+    control_plane.stop().await;
 }

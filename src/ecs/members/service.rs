@@ -14,15 +14,17 @@ const LAUNCH_TYPE: Verdict = Approximated(
 
 /// Placement expressions.
 pub(super) const EXPRESSION: Verdict = Approximated(
-    "what a scheduler can be asked for is exact; patterns, comparisons of versions and times, and runningTasksCount are refused",
+    "evaluated exactly; patterns and comparisons of versions and times need labels that Linkspan writes \
+     on nodes, and are refused where that is not granted; runningTasksCount is refused",
 );
 
-/// Fargate platform versions.
+/// One task on each node.
 const DAEMON: Verdict = Approximated(
     "a DaemonSet: on a node that is cordoned or about to end its task stops at once, not after the \
      others, where the right to label nodes is granted; a node that does not answer keeps it",
 );
 
+/// Fargate platform versions.
 const PLATFORM: Verdict = Approximated("one platform, the cluster's own");
 
 /// Firewalls around tasks.

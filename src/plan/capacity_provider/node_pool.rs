@@ -11,6 +11,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::scaling::LOOK_FOR_IT;
 use super::target::{ScaleTarget, Unusable};
 use super::{CapacityProvider, Form};
 use crate::api::{self, Reason};
@@ -25,8 +26,6 @@ use crate::world::{ObjectKey, World, set};
 const API_VERSION: &str = "karpenter.sh/v1";
 /// How often it is looked at, even when nothing happens.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
-/// How often it is looked for while there can be none: somebody may be installing Karpenter.
-const LOOK_FOR_IT: SignedDuration = SignedDuration::from_secs(10);
 /// How long a node idles where `scaleInAfter` says nothing, in seconds.
 const USUAL_IDLE: i64 = 300;
 /// The families whose machines earn credits while they idle.

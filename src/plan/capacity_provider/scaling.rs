@@ -29,6 +29,8 @@ use crate::world::{ObjectKey, World};
 
 /// How often the scale is looked at, even when nothing happens.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is looked for while there is none: somebody may be about to make it.
+pub(super) const LOOK_FOR_IT: SignedDuration = SignedDuration::from_secs(10);
 /// How long nodes that are to leave have to stay empty after tasks are kept away: a scheduler may
 /// just have chosen one.
 const STAYS_EMPTY: SignedDuration = SignedDuration::from_secs(2);
@@ -135,6 +137,7 @@ pub(super) fn size(around: &Around<'_>, after: &mut CapacityProviderStatus) -> S
                 .act(&mut sizing, after);
         }
         Err(unusable) => {
+            sizing.wake(moment.now.checked_add(LOOK_FOR_IT).ok());
             let message = unusable.message(target);
             // One that does not answer may yet.
             let outcome = match unusable.reason() {

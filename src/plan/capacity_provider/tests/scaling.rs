@@ -237,7 +237,9 @@ fn a_target_without_a_scale_is_a_condition_and_nothing_else() {
         let (told, message) = said(&world);
         assert_eq!(told, reason);
         assert!(message.contains(part), "{message}");
-        assert_eq!(planned_at(&world, 1200).writes, [], "said once");
+        let again = planned_at(&world, 1200);
+        assert_eq!(again.writes, [], "said once");
+        assert_eq!(again.wake_at, Some(at(1210)), "looked for soon");
     }
 }
 
