@@ -32,6 +32,9 @@ mod metrics_api;
 #[cfg(feature = "sandbox")]
 mod operator;
 #[cfg(feature = "sandbox")]
+#[path = "../included/replicas.rs"]
+mod replicas;
+#[cfg(feature = "sandbox")]
 mod rules;
 #[cfg(feature = "sandbox")]
 #[path = "../cluster/support.rs"]
@@ -39,5 +42,7 @@ mod rules;
 mod support;
 #[cfg(feature = "sandbox")]
 mod template;
+#[cfg(feature = "sandbox")]
+mod two;
 #[cfg(feature = "sandbox")]
 mod usage;
