@@ -37,6 +37,8 @@ mod replicas;
 #[cfg(feature = "sandbox")]
 mod rules;
 #[cfg(feature = "sandbox")]
+mod scheduler;
+#[cfg(feature = "sandbox")]
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "words of the other program's tests that these do not need")]
 mod support;
