@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use super::cluster::{Place, Scope, Where, now};
+use super::cluster::{Scope, Where, now};
 use super::shell::block_on;
 use crate::plan::{Moment, Write as Planned, plan};
 use crate::render::{self, Options};
@@ -44,10 +44,12 @@ pub(super) fn run(arguments: Diff) -> io::Result<ExitCode> {
                 set: arguments.set,
                 ..Options::default()
             };
-            let (objects, output) = render::objects(&files, &options);
+            let here = KINDS.map(|kind| (kind, Where::In(&place.namespace)));
+            let world = place.world(&here).await?;
+            let (objects, output) = render::objects(&files, &options, &named(&world));
             io::stderr().write_all(output.stderr.as_bytes())?;
             anyhow::ensure!(!output.failed, "what is refused above cannot be compared");
-            difference(&place, &objects).await
+            difference(world, &place.namespace, &objects)
         })
     });
     match outcome {
@@ -82,9 +84,15 @@ const KINDS: [Kind; 14] = [
     Kind::Node,
 ];
 
-async fn difference(place: &Place, objects: &[Value]) -> anyhow::Result<String> {
-    let here = KINDS.map(|kind| (kind, Where::In(&place.namespace)));
-    let mut world = place.world(&here).await?;
+/// What a Service of a file may name and no file need have.
+fn named(world: &World) -> Vec<(Kind, Value)> {
+    let kinds =
+        [Kind::Cluster, Kind::CapacityProvider, Kind::TaskDefinition, Kind::TaskDefinitionRevision];
+    let keys = kinds.into_iter().flat_map(|kind| keys(world, kind));
+    keys.filter_map(|key| Some((key.kind, world.body(&key)?))).collect()
+}
+
+fn difference(mut world: World, namespace: &str, objects: &[Value]) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut changed = Vec::new();
     for object in objects {
@@ -98,7 +106,7 @@ async fn difference(place: &Place, objects: &[Value]) -> anyhow::Result<String> 
         }
     }
     if !changed.is_empty() {
-        text.push_str(&consequences(&mut world, &place.namespace, now()));
+        text.push_str(&consequences(&mut world, namespace, now()));
     }
     Ok(text)
 }
@@ -207,6 +215,7 @@ fn keys(world: &World, kind: Kind) -> Vec<ObjectKey> {
         Kind::Cluster => world.clusters.keys().collect(),
         Kind::CapacityProvider => world.capacity_providers.keys().collect(),
         Kind::TaskDefinition => world.task_definitions.keys().collect(),
+        Kind::TaskDefinitionRevision => world.revisions.keys().collect(),
         _ => world.services.keys().collect(),
     }
 }
@@ -262,6 +271,36 @@ mod tests {
         let text = difference(None, &service(&json!({"taskDefinition": "web"})));
         assert!(text.starts_with("--- nothing\n"), "{text}");
         assert!(text.ends_with("+taskDefinition: web\n"), "{text}");
+    }
+
+    #[test]
+    fn what_a_service_names_is_looked_up_in_the_cluster_too() {
+        let file = |spec: &Value| {
+            let bytes = service(spec).to_string().into_bytes();
+            [render::File { name: "web.json".to_owned(), bytes }]
+        };
+        let family = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "TaskDefinition",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "t", "generation": 1},
+            "spec": {"containerDefinitions": [{"name": "a", "image": "a:1", "memory": 64}]}});
+        let mut world = World::default();
+        world.put(Kind::TaskDefinition, family).unwrap();
+        crate::render::settle(&mut world, Timestamp::UNIX_EPOCH).unwrap();
+        let there = named(&world);
+        let said = |spec: &Value, there: &[(Kind, Value)]| {
+            let (_, output) = render::objects(&file(spec), &Options::default(), there);
+            (output.failed, output.stderr)
+        };
+        let (failed, _) = said(&json!({"taskDefinition": "web:1"}), &there);
+        assert!(!failed, "its first revision is there");
+        let (failed, stderr) = said(&json!({"taskDefinition": "web"}), &there);
+        assert_eq!((failed, &*stderr), (false, ""));
+        for (spec, there) in [
+            (json!({"taskDefinition": "wbe"}), &*there),
+            (json!({"taskDefinition": "web"}), &[][..]),
+        ] {
+            let (failed, stderr) = said(&spec, there);
+            assert!(failed && stderr.contains("; no file has it either"), "{stderr}");
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ use super::{COMMAND_LINE, TIMED_OUT};
 use crate::api::{ConditionType, Deployment, Service, ServiceDeployment, TaskDefinitionRevision};
 use crate::names::{deployment_id, label, revision};
 use crate::plan::conditions::{holds, reason};
+use crate::plan::finding::Findings;
+use crate::plan::scaling::horizontal::brings_to;
+use crate::plan::scaling::read::read;
 
 /// How often a service is looked at.
 const LOOK: Duration = Duration::from_millis(300);
@@ -155,6 +158,12 @@ fn progress(service: &Service) -> Progress {
     if holds(&status.conditions, ConditionType::Stalled) {
         return Progress::Failed(format!("service {name} is stalled: {why}"));
     }
+    if let Some(count) = brought_to(service) {
+        // Of what was just applied: the autoscaler has not looked yet.
+        return Progress::UnderWay(format!(
+            "service {name}: {definition}: {counts}; its autoscaler brings it to {count}"
+        ));
+    }
     if holds(&status.conditions, ConditionType::Ready) && state == Some("COMPLETED") {
         return Progress::Completed(format!(
             "service {name}: {definition} is deployed, {} tasks run",
@@ -165,6 +174,14 @@ fn progress(service: &Service) -> Progress {
     let trouble = matches!(trouble, Some("UnableToPlaceTask" | "TasksFailToStart"));
     let trouble = if trouble { format!("; {why}") } else { String::new() };
     Progress::UnderWay(format!("service {name}: {definition}: {counts}{trouble}"))
+}
+
+/// The count to which the service's autoscaler will bring it, if it is outside its bounds.
+fn brought_to(service: &Service) -> Option<i32> {
+    let autoscaling = read(&service.spec.0, &mut Findings::default())?;
+    let status = service.status.as_ref()?;
+    let bounds = status.scaling.as_ref().and_then(|scaling| scaling.bounds);
+    brings_to(&autoscaling, bounds.unwrap_or(autoscaling.bounds), status.desired_count)
 }
 
 /// Prints a line for each change, until the deployment has come to its end or the time is over.
@@ -379,6 +396,45 @@ mod tests {
         let ready = json!([condition("Ready", "True", "SteadyState")]);
         assert!(matches!(of(2, "COMPLETED", ready.clone()), Progress::Completed(_)));
         assert!(matches!(of(2, "IN_PROGRESS", ready), Progress::UnderWay(_)), "not yet completed");
+    }
+
+    #[test]
+    fn a_count_outside_of_an_autoscalers_bounds_is_on_its_way() {
+        let of = |policy: Value, now: Value, desired: i32| {
+            let mut service = service(&json!({
+                "observedGeneration": 2, "taskDefinition": "web:1", "scaling": now,
+                "desiredCount": desired, "runningCount": desired, "pendingCount": 0,
+                "conditions": [condition("Ready", "True", "SteadyState")],
+                "deployments": [{"id": "d", "status": "PRIMARY", "taskDefinition": "web:1",
+                    "rolloutState": "COMPLETED"}],
+            }));
+            service.spec.0 = json!({"taskDefinition": "web", "autoscaling": {
+                "scalableTarget": {"minCapacity": 2, "maxCapacity": 6},
+                "scalingPolicies": [policy]}});
+            progress(&service)
+        };
+        let tracks = |metric: &str| {
+            json!({"policyName": "p", "targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 60,
+                "predefinedMetricSpecification": {"predefinedMetricType": metric}}})
+        };
+        let cpu = || tracks("ECSServiceAverageCPUUtilization");
+        let expected =
+            "service web: web:1: 1 of 1 tasks run, 0 pending; its autoscaler brings it to 2";
+        assert_eq!(of(cpu(), json!(null), 1), Progress::UnderWay(expected.to_owned()));
+        let is_done = |progress| matches!(progress, Progress::Completed(_));
+        assert!(is_done(of(cpu(), json!(null), 2)));
+        assert!(!is_done(of(cpu(), json!(null), 7)));
+        assert!(is_done(of(cpu(), json!(null), 0)), "an autoscaler rests at 0");
+        // A scheduled action has moved the bounds.
+        let bounds = json!({"bounds": {"minCapacity": 1, "maxCapacity": 3}});
+        assert!(is_done(of(cpu(), bounds.clone(), 1)));
+        assert!(!is_done(of(cpu(), bounds, 4)));
+        // The operator leaves a count alone until a metric asks for another.
+        let requests = json!({"policyName": "p", "targetTrackingScalingPolicyConfiguration": {
+            "targetValue": 60, "customizedMetricSpecification": {"namespace": "Shop",
+                "metricName": "requests", "statistic": "Average"}}});
+        assert!(is_done(of(requests, json!(null), 1)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use source::{Document, Fault, Place, Source, Span, position, read};
 use self::diagnostics::Severity;
 use self::rendering::Rendering;
 use self::root::Root;
-use crate::world::World;
+use crate::world::{Kind, World};
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,10 +116,11 @@ pub fn import(files: &[File], options: &Options) -> Output {
     print_of(files, options, Purpose::Import, |world, roots, _| import::objects(world, roots))
 }
 
-/// The objects of Linkspan that the files are, as JSON, with what is to say about them.
-pub fn objects(files: &[File], options: &Options) -> (Vec<Value>, Output) {
+/// The objects of Linkspan that the files are, as JSON, with what is to say about them in a cluster
+/// that has these others.
+pub fn objects(files: &[File], options: &Options, there: &[(Kind, Value)]) -> (Vec<Value>, Output) {
     let mut found = Vec::new();
-    let output = print_of(files, options, Purpose::Import, |_, roots, _| {
+    let output = print_of(files, options, Purpose::Compare(there), |_, roots, _| {
         found = roots.iter().filter(|root| !root.implied).map(|root| root.body.clone()).collect();
         Ok(String::new())
     });
@@ -128,20 +129,22 @@ pub fn objects(files: &[File], options: &Options) -> (Vec<Value>, Output) {
 
 /// What files are read for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+enum Purpose<'a> {
     /// To see what the operator would apply for them.
     Render,
     /// To learn which rows they need.
     Map,
     /// To make them objects.
     Import,
+    /// To compare them with what is in a cluster.
+    Compare(&'a [(Kind, Value)]),
 }
 
 /// Reads files, lets the plans do their work, reports, and writes what `write` makes of it.
 fn print_of(
     files: &[File],
     options: &Options,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     write: impl FnOnce(&mut World, &[Root], Vec<Value>) -> Result<String, String>,
 ) -> Output {
     let mut sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();

@@ -25,7 +25,7 @@ use crate::world::{Kind, ObjectKey, World, set};
 pub(super) struct Rendering<'a> {
     sources: &'a [(&'a str, &'a Source)],
     options: &'a Options,
-    purpose: Purpose,
+    purpose: Purpose<'a>,
     /// The objects, and what the plans wrote.
     pub(super) world: World,
     /// What there is to say.
@@ -41,7 +41,7 @@ impl<'a> Rendering<'a> {
     pub(super) fn new(
         sources: &'a [(&'a str, &'a Source)],
         options: &'a Options,
-        purpose: Purpose,
+        purpose: Purpose<'a>,
     ) -> Self {
         let world = World { server_minor: Some(options.kubernetes_minor), ..World::default() };
         let mut rendering = Self {
@@ -55,6 +55,12 @@ impl<'a> Rendering<'a> {
         };
         if !options.restart_all_containers {
             rendering.add_plain_node();
+        }
+        if let Purpose::Compare(there) = purpose {
+            for (kind, body) in there {
+                // What cannot be read is no part of the world in the cluster either.
+                let _ = rendering.world.put(*kind, body.clone());
+            }
         }
         rendering
     }
@@ -89,6 +95,10 @@ impl<'a> Rendering<'a> {
                 taken.push(root);
             }
         }
+        if matches!(self.purpose, Purpose::Compare(_)) {
+            // Which services there are, the cluster says.
+            return taken;
+        }
         for implied in self.implied(&taken) {
             if self.put(&implied) {
                 taken.push(implied);
@@ -99,12 +109,21 @@ impl<'a> Rendering<'a> {
 
     fn put(&mut self, root: &Root) -> bool {
         let mut body = root.body.clone();
-        set(&mut body, &["metadata", "uid"], root.uid());
-        set(&mut body, &["metadata", "generation"], 1);
         // A description says which revision it is of; registering it again would give the same.
         let described = root.spec().get("revision").and_then(Value::as_i64).filter(|n| *n > 1);
-        if let (Kind::TaskDefinition, Some(revision)) = (root.key.kind, described) {
-            set(&mut body, &["status", "latestRevision"], revision - 1);
+        if let Some(there) = self.world.body(&root.key) {
+            // Another generation of what a cluster has.
+            let of = |path: &str| there.pointer(path).cloned().unwrap_or_default();
+            let generation = of("/metadata/generation").as_i64().unwrap_or_default();
+            set(&mut body, &["metadata", "uid"], of("/metadata/uid"));
+            set(&mut body, &["metadata", "generation"], generation + 1);
+            set(&mut body, &["status"], of("/status"));
+        } else {
+            set(&mut body, &["metadata", "uid"], root.uid());
+            set(&mut body, &["metadata", "generation"], 1);
+            if let (Kind::TaskDefinition, Some(revision)) = (root.key.kind, described) {
+                set(&mut body, &["status", "latestRevision"], revision - 1);
+            }
         }
         match self.world.put(root.key.kind, body) {
             Ok(()) => true,
@@ -231,6 +250,8 @@ impl<'a> Rendering<'a> {
     /// stands.
     fn judge_mapping(&mut self, service: &Root, roots: &[Root]) {
         let Some((_, mut findings)) = service::named(&self.world, &service.key) else { return };
+        // One that is only in a cluster has no place; the service then says what is wrong with it.
+        let Some(task_definition) = task_definition_of_service(service, roots) else { return };
         if findings.any_refused() {
             self.unmapped.insert(service.key.clone());
         }
@@ -240,10 +261,8 @@ impl<'a> Rendering<'a> {
                 finding.level = finding.level.min(Level::Differs);
             }
         }
-        if let Some(task_definition) = task_definition_of_service(service, roots) {
-            for finding in &findings.0 {
-                self.report(task_definition, Input::TaskDefinition, finding);
-            }
+        for finding in &findings.0 {
+            self.report(task_definition, Input::TaskDefinition, finding);
         }
     }
 
@@ -279,7 +298,10 @@ impl<'a> Rendering<'a> {
             (Severity::Error, root.origin.path("cluster"))
         } else if is(Reason::TaskDefinitionNotFound) || is(Reason::TaskDefinitionRefused) {
             if is(Reason::TaskDefinitionNotFound) {
-                message.push_str("; render sees only the files that it is given");
+                message.push_str(match self.purpose {
+                    Purpose::Compare(_) => "; no file has it either",
+                    _ => "; render sees only the files that it is given",
+                });
             }
             (Severity::Error, root.origin.path("taskDefinition"))
         } else {

@@ -32,12 +32,19 @@ mod metrics_api;
 #[cfg(feature = "sandbox")]
 mod operator;
 #[cfg(feature = "sandbox")]
+#[path = "../included/replicas.rs"]
+mod replicas;
+#[cfg(feature = "sandbox")]
 mod rules;
+#[cfg(feature = "sandbox")]
+mod scheduler;
 #[cfg(feature = "sandbox")]
 #[path = "../cluster/support.rs"]
 #[allow(dead_code, reason = "words of the other program's tests that these do not need")]
 mod support;
 #[cfg(feature = "sandbox")]
 mod template;
+#[cfg(feature = "sandbox")]
+mod two;
 #[cfg(feature = "sandbox")]
 mod usage;

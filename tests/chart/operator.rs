@@ -16,6 +16,7 @@ use linkspan::sandbox::control_plane::{ControlPlane, Options, Program};
 use serde_json::json;
 
 use crate::helm::{CHART, done, helm};
+use crate::replicas::free_port;
 use crate::support::{Place, control_plane_with, options, until};
 
 /// Where the release is installed.
@@ -27,14 +28,16 @@ pub(crate) const ACCOUNT: &str = "system:serviceaccount:linkspan:linkspan";
 /// deletion asks for the right to it, and with a namespace for the release that enforces the
 /// restricted profile.
 pub(crate) async fn bare() -> ControlPlane {
+    bare_with(Vec::new()).await
+}
+
+/// The same, with further arguments of its programs.
+pub(crate) async fn bare_with(mut arguments: Vec<(Program, String)>) -> ControlPlane {
     let plugin = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".to_owned();
-    let control_plane = control_plane_with(Options {
-        crds: Vec::new(),
-        audit: true,
-        arguments: vec![(Program::KubeApiserver, plugin)],
-        ..options()
-    })
-    .await;
+    arguments.push((Program::KubeApiserver, plugin));
+    let crds = Vec::new();
+    let wanted = Options { crds, audit: true, arguments, ..options() };
+    let control_plane = control_plane_with(wanted).await;
     let client = Client::try_from(control_plane.config()).unwrap();
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE,
         "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
@@ -114,23 +117,19 @@ impl Operator {
     pub(crate) async fn start(control_plane: &ControlPlane, more: &[&str]) -> Self {
         let client = Client::try_from(control_plane.config()).unwrap();
         let dir = control_plane.dir();
-        let kubeconfig = dir.join("operator.kubeconfig");
-        fs::write(&kubeconfig, with_token(control_plane, &token(&client).await)).unwrap();
-        // Free a moment ago, and nobody else here takes a port that it did not ask for.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut arguments = arguments(&client, dir).await;
+        let kubeconfig = kubeconfig(control_plane, "linkspan").await;
+        let port = free_port();
+        let mut installed = Installed::read(&client, dir).await;
         let listen = format!("--listen=127.0.0.1:{port}");
         for argument in more.iter().chain([&listen.as_str()]) {
-            // In place of the chart's own.
-            let name = argument.split_inclusive('=').next().unwrap_or(argument);
-            arguments.retain(|given| !given.starts_with(name));
-            arguments.push((*argument).to_owned());
+            installed.replace(argument);
         }
         let log = dir.join("operator.log");
         let lines = File::options().create(true).append(true).open(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_linkspan"))
-            .args(arguments)
+            .args(&installed.arguments)
             .env_clear()
+            .envs(installed.environment("linkspan-0"))
             .env("KUBECONFIG", &kubeconfig)
             .stdin(Stdio::null())
             .stderr(lines)
@@ -159,6 +158,11 @@ impl Operator {
         answer
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its log.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -172,8 +176,8 @@ impl Drop for Operator {
     }
 }
 
-/// A token of the operator's account, as a pod gets it.
-pub(crate) async fn token(client: &Client) -> String {
+/// A token of an account of the release, as a pod gets it.
+async fn token(client: &Client, account: &str) -> String {
     let accounts: Api<corev1::ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let request = authenticationv1::TokenRequest {
         spec: Some(authenticationv1::TokenRequestSpec {
@@ -182,17 +186,18 @@ pub(crate) async fn token(client: &Client) -> String {
         }),
         ..authenticationv1::TokenRequest::default()
     };
-    let made = accounts.create_token_request("linkspan", &PostParams::default(), &request).await;
+    let made = accounts.create_token_request(account, &PostParams::default(), &request).await;
     made.unwrap().status.and_then(|status| status.token).expect("a token")
 }
 
-/// A kubeconfig with nothing but a token.
+/// A kubeconfig with nothing but a token, and the namespace that a pod's own account says.
 fn with_token(control_plane: &ControlPlane, token: &str) -> String {
     let read = Kubeconfig::from_yaml(control_plane.kubeconfig()).unwrap();
     let cluster = read.clusters[0].cluster.as_ref().unwrap();
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "operator",
-        "contexts": [{"name": "operator", "context": {"cluster": "here", "user": "operator"}}],
+        "contexts": [{"name": "operator",
+            "context": {"cluster": "here", "user": "operator", "namespace": NAMESPACE}}],
         "clusters": [{"name": "here", "cluster": {"server": cluster.server,
             "certificate-authority-data": cluster.certificate_authority_data}}],
         "users": [{"name": "operator", "user": {"token": token}}],
@@ -200,32 +205,76 @@ fn with_token(control_plane: &ControlPlane, token: &str) -> String {
     .to_string()
 }
 
+/// A file with a kubeconfig of an account of the release.
+pub(crate) async fn kubeconfig(control_plane: &ControlPlane, account: &str) -> PathBuf {
+    let client = Client::try_from(control_plane.config()).unwrap();
+    let path = control_plane.dir().join(format!("{account}.kubeconfig"));
+    fs::write(&path, with_token(control_plane, &token(&client, account).await)).unwrap();
+    path
+}
+
 /// A client with nothing but the operator's token: what a thief has.
 pub(crate) async fn thief(control_plane: &ControlPlane) -> Client {
     let admin = Client::try_from(control_plane.config()).unwrap();
-    let kubeconfig = with_token(control_plane, &token(&admin).await);
+    let kubeconfig = with_token(control_plane, &token(&admin, "linkspan").await);
     let kubeconfig = Kubeconfig::from_yaml(&kubeconfig).unwrap();
     let config =
         kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     Client::try_from(config.unwrap()).unwrap()
 }
 
-/// The arguments of the installed Deployment; what it mounts is written beside.
-async fn arguments(client: &Client, dir: &Path) -> Vec<String> {
-    let deployments: Api<appsv1::Deployment> = Api::namespaced(client.clone(), NAMESPACE);
-    let deployment = deployments.get("linkspan").await.unwrap();
-    let pod = deployment.spec.unwrap().template.spec.unwrap();
-    let mut arguments = pod.containers[0].args.clone().unwrap();
-    let maps: Api<corev1::ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
-    if let Some(map) = maps.get_opt("linkspan-capacity-providers").await.unwrap() {
-        let data: BTreeMap<String, String> = map.data.unwrap();
-        for (name, text) in data {
-            fs::write(dir.join(name), text).unwrap();
+/// What the installed Deployment gives its container.
+pub(crate) struct Installed {
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// How many pods it has.
+    pub(crate) replicas: i32,
+    environment: Vec<corev1::EnvVar>,
+}
+
+impl Installed {
+    /// Reads it; what it mounts is written into a folder.
+    pub(crate) async fn read(client: &Client, dir: &Path) -> Self {
+        let deployments: Api<appsv1::Deployment> = Api::namespaced(client.clone(), NAMESPACE);
+        let spec = deployments.get("linkspan").await.unwrap().spec.unwrap();
+        let container = spec.template.spec.unwrap().containers.remove(0);
+        let maps: Api<corev1::ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
+        if let Some(map) = maps.get_opt("linkspan-capacity-providers").await.unwrap() {
+            let data: BTreeMap<String, String> = map.data.unwrap();
+            for (name, text) in data {
+                fs::write(dir.join(name), text).unwrap();
+            }
+        }
+        let here = |argument: String| argument.replace("/etc/linkspan", &dir.display().to_string());
+        Self {
+            arguments: container.args.unwrap().into_iter().map(here).collect(),
+            replicas: spec.replicas.unwrap(),
+            environment: container.env.unwrap(),
         }
     }
-    let mounted = "/etc/linkspan";
-    for argument in &mut arguments {
-        *argument = argument.replace(mounted, &dir.display().to_string());
+
+    /// Puts an argument in place of the chart's own.
+    pub(crate) fn replace(&mut self, argument: &str) {
+        let name = argument.split_inclusive('=').next().unwrap_or(argument);
+        self.arguments.retain(|given| !given.starts_with(name));
+        self.arguments.push(argument.to_owned());
     }
-    arguments
+
+    /// The environment of a pod of this name, as a kubelet would make it.
+    pub(crate) fn environment(&self, pod: &str) -> Vec<(String, String)> {
+        let value = |variable: &corev1::EnvVar| {
+            if let Some(value) = &variable.value {
+                return value.clone();
+            }
+            let field = variable.value_from.as_ref().unwrap().field_ref.as_ref().unwrap();
+            match field.field_path.as_str() {
+                "metadata.name" => pod.to_owned(),
+                "metadata.namespace" => NAMESPACE.to_owned(),
+                other => panic!("{other}"),
+            }
+        };
+        let given =
+            self.environment.iter().map(|variable| (variable.name.clone(), value(variable)));
+        given.chain([("HOSTNAME".to_owned(), pod.to_owned())]).collect()
+    }
 }

@@ -1,268 +1,31 @@
 //! Two operators, of which one writes at a time: each handover is a stop or a kill, while services roll.
-//!
-//! The oracle is the API server's audit log, which names each replica by its user agent: no write of a
-//! replica after another one claimed the Lease, nothing made twice, and nothing left behind.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1 as coordinationv1;
 use kube::Api;
-use linkspan::api::TaskDefinition;
-use linkspan::sandbox::control_plane::{ControlPlane, Options};
-use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use linkspan::sandbox::control_plane::Options;
 
-use crate::support::{Place, control_plane_with, options, until};
-
-/// How long a renewal lasts, in seconds.
-const LEASE: u64 = 6;
-/// Services that roll all the time.
-const SERVICES: usize = 6;
-
-/// How many handovers: `LINKSPAN_HANDOVERS`, else ten.
-fn handovers() -> usize {
-    std::env::var("LINKSPAN_HANDOVERS").ok().map_or(10, |digits| digits.parse().unwrap())
-}
-
-/// A replica: a process, and what it is called in this life.
-struct Replica {
-    identity: String,
-    port: u16,
-    child: Child,
-}
-
-impl Replica {
-    fn start(control_plane: &ControlPlane, life: usize) -> Self {
-        let identity = format!("replica-{life}");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let log = File::create(log_of(control_plane.dir(), &identity)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_linkspan"))
-            .args(["controller", "--listen", &format!("127.0.0.1:{port}"), "--leader-elect"])
-            .args(["--lease-namespace", "kube-system", "--identity", &identity])
-            .args(["--lease-duration", &LEASE.to_string()])
-            .env_clear()
-            .env("KUBECONFIG", control_plane.kubeconfig_path())
-            .stdin(Stdio::null())
-            .stderr(log)
-            .process_group(control_plane.process_group())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Self { identity, port, child }
-    }
-
-    /// SIGTERM, and until it is gone; or SIGKILL.
-    async fn end(mut self, kill: bool) {
-        let pid = self.child.id().unwrap().to_string();
-        if kill {
-            self.child.kill().await.unwrap();
-        } else {
-            Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-            let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
-            assert!(ended.expect("it ends when told to").unwrap().success(), "it ends well");
-        }
-    }
-
-    /// One page of what it serves.
-    fn page(&self, path: &str) -> Result<String, String> {
-        let mut stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).map_err(|e| e.to_string())?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").map_err(|e| e.to_string())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(|e| e.to_string())?;
-        Ok(answer)
-    }
-
-    async fn ready(&self) {
-        until(&format!("{} is ready", self.identity), || async {
-            let page = self.page("/readyz")?;
-            if page.contains("200 OK") { Ok(()) } else { Err(page) }
-        })
-        .await;
-    }
-
-    fn metric(&self, name: &str) -> Option<f64> {
-        let page = self.page("/metrics").ok()?;
-        let line = page.lines().find(|line| line.starts_with(&format!("{name} ")))?;
-        line.split_whitespace().last()?.parse().ok()
-    }
-}
-
-fn log_of(dir: &Path, identity: &str) -> PathBuf {
-    dir.join(format!("{identity}.log"))
-}
-
-/// Who holds the Lease.
-async fn holder(leases: &Api<coordinationv1::Lease>) -> Option<String> {
-    let lease = leases.get_opt("linkspan").await.unwrap()?;
-    lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
-}
-
-/// A write, as the audit log has it.
-#[derive(Debug)]
-struct Written {
-    by: String,
-    begun: Timestamp,
-    ended: Timestamp,
-    code: i64,
-    of: String,
-    is_lease: bool,
-}
-
-/// Every write of a replica that was carried out, in the order of their ends.
-fn written(log: &Path) -> Vec<Written> {
-    let text = std::fs::read_to_string(log).unwrap();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut all: Vec<Written> = lines
-        .filter(|line| line["stage"] == "ResponseComplete")
-        .filter(|line| !matches!(line["verb"].as_str(), Some("get" | "list" | "watch")))
-        .filter(|line| line["objectRef"]["resource"] != "events")
-        .filter_map(|line| {
-            let agent = line["userAgent"].as_str()?;
-            let by = agent.strip_prefix("linkspan/")?.split_once(" (")?.1.trim_end_matches(')');
-            let code = line["responseStatus"]["code"].as_i64()?;
-            let of = &line["objectRef"];
-            Some(Written {
-                by: by.to_owned(),
-                begun: line["requestReceivedTimestamp"].as_str()?.parse().ok()?,
-                ended: line["stageTimestamp"].as_str()?.parse().ok()?,
-                code,
-                of: ["resource", "subresource", "namespace", "name"]
-                    .map(|part| text_of(&of[part]))
-                    .join(" "),
-                is_lease: of["resource"] == "leases",
-            })
-        })
-        .filter(|one| (200..300).contains(&one.code))
-        .collect();
-    all.sort_by_key(|one| one.ended);
-    all
-}
-
-/// Writes that were begun after another replica had claimed the Lease.
-fn late(all: &[Written]) -> Vec<&Written> {
-    let claims: Vec<&Written> = all.iter().filter(|one| one.is_lease).collect();
-    let is_late = |write: &&Written| {
-        let own =
-            claims.iter().rposition(|claim| claim.by == write.by && claim.ended <= write.begun);
-        let Some(own) = own else { return true };
-        claims.iter().skip(own).any(|claim| claim.by != write.by && claim.ended <= write.begun)
-    };
-    all.iter().filter(|one| !one.is_lease).filter(is_late).collect()
-}
-
-/// What was made more than once.
-fn made_twice(all: &[Written]) -> Vec<(String, usize)> {
-    let mut made: BTreeMap<String, usize> = BTreeMap::new();
-    for one in all.iter().filter(|one| !one.is_lease && one.code == 201) {
-        *made.entry(one.of.clone()).or_default() += 1;
-    }
-    made.into_iter().filter(|(_, times)| *times > 1).collect()
-}
-
-async fn image(place: &Place, round: usize) {
-    place.task_definition("shop", &format!("example/shop:{round}")).await;
-}
+use crate::replicas::{LEASE, Replica, free_port, hand_over, times};
+use crate::support::{Place, control_plane_with, options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_replica_writes_at_a_time_through_stops_and_kills() {
     let control_plane = control_plane_with(Options { audit: true, ..options() }).await;
     let place = Place::of(&control_plane, "leader").await;
     let leases: Api<coordinationv1::Lease> = Api::namespaced(place.client.clone(), "kube-system");
-    let mut lives = 0;
-    let mut born = || {
-        lives += 1;
-        Replica::start(&control_plane, lives)
+    let kubeconfig = control_plane.kubeconfig_path().display().to_string();
+    let environment = [("KUBECONFIG".to_owned(), kubeconfig)];
+    let born = |life: usize| {
+        let (name, port) = (format!("replica-{life}"), free_port());
+        let arguments = [
+            "controller".to_owned(),
+            format!("--listen=127.0.0.1:{port}"),
+            "--leader-elect".to_owned(),
+            "--lease-namespace=kube-system".to_owned(),
+            format!("--identity={name}"),
+            format!("--lease-duration={LEASE}"),
+        ];
+        Replica::start(&control_plane, &name, port, &arguments, &environment)
     };
-    let mut replicas = vec![born(), born()];
-    for replica in &replicas {
-        replica.ready().await;
-    }
-    image(&place, 0).await;
-    for number in 0..SERVICES {
-        place
-            .service(&format!("web-{number}"), json!({"taskDefinition": "shop", "desiredCount": 2}))
-            .await;
-    }
-    let mut took: BTreeMap<bool, Vec<Duration>> = BTreeMap::new();
-    for round in 1..=handovers() {
-        let kill = round % 2 == 0;
-        let leader = until("a leader", || async {
-            holder(&leases).await.ok_or_else(|| "nobody holds the Lease".to_owned())
-        })
-        .await;
-        let at = replicas.iter().position(|one| one.identity == leader).unwrap();
-        let leads = |replica: &Replica| replica.metric("linkspan_leader");
-        until("who leads says so", || async {
-            let said: Vec<_> = replicas.iter().map(leads).collect();
-            let right = said[at] == Some(1.0) && said[1 - at] == Some(0.0);
-            if right { Ok(()) } else { Err(format!("{said:?}")) }
-        })
-        .await;
-        // A roll is under way when the leader goes.
-        image(&place, round).await;
-        tokio::time::sleep(Duration::from_millis(1200)).await;
-        let gone = replicas.remove(at);
-        let started = Instant::now();
-        gone.end(kill).await;
-        let next = until("the next leader", || async {
-            let holder = holder(&leases).await;
-            holder.filter(|one| *one != leader).ok_or_else(|| "nobody else leads".to_owned())
-        })
-        .await;
-        took.entry(kill).or_default().push(started.elapsed());
-        assert_eq!(next, replicas[0].identity);
-        replicas.push(born());
-        replicas[1].ready().await;
-    }
-    let newest = until("the newest revision", || async {
-        let definition = place.api::<TaskDefinition>().get("shop").await.unwrap();
-        let status = definition.status.unwrap_or_default();
-        let is_current = status.observed_generation == definition.metadata.generation;
-        let revision = status.latest_revision.filter(|_| is_current);
-        revision.map(|revision| format!("shop:{revision}")).ok_or_else(|| json!(status).to_string())
-    })
-    .await;
-    for number in 0..SERVICES {
-        place.steady(&format!("web-{number}"), 2, &newest).await;
-    }
-    let all = written(&control_plane.audit_log());
-    let (late, twice) = (late(&all), made_twice(&all));
-    for (kill, took) in &took {
-        let how = if *kill { "kill" } else { "stop" };
-        let mut took = took.clone();
-        took.sort();
-        let (middle, longest) = (took[took.len() / 2], took[took.len() - 1]);
-        tell!(
-            "handovers by {how}: {}, half of them within {middle:.1?}, all within {longest:.1?}",
-            took.len()
-        );
-    }
-    tell!("{} writes: {} late, {} made twice", all.len(), late.len(), twice.len());
-    assert!(all.iter().filter(|one| !one.is_lease).count() > 100, "the audit log knows them");
-    assert!(late.is_empty(), "writes after another had claimed the Lease: {late:?}");
-    assert!(twice.is_empty(), "made more than once: {twice:?}");
-    // Of half of them at least: a busy machine has its own pauses.
-    let usual = |kill: bool| {
-        let mut all = took.get(&kill).cloned().unwrap_or_default();
-        all.sort();
-        all.get(all.len() / 2).copied().unwrap_or_default()
-    };
-    assert!(usual(false) < Duration::from_secs(LEASE), "after a stop: {:?}", usual(false));
-    assert!(usual(true) < Duration::from_secs(2 * LEASE), "after a kill: {:?}", usual(true));
-    for replica in replicas {
-        replica.end(false).await;
-    }
-    assert_eq!(holder(&leases).await, None, "the Lease is given back");
+    hand_over(&control_plane, &place, &leases, times(), born).await;
     control_plane.stop().await;
 }

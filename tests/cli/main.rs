@@ -20,6 +20,8 @@ mod explain;
 mod leader;
 #[path = "../cluster/metrics_api.rs"]
 mod metrics_api;
+#[path = "../included/replicas.rs"]
+mod replicas;
 mod said;
 mod scaling;
 #[path = "../cluster/support.rs"]

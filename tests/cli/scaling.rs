@@ -65,6 +65,26 @@ async fn metrics_are_told_beside_their_targets_whoever_evaluates_them() {
 }
 
 #[tokio::test]
+async fn what_was_just_applied_is_waited_for_until_its_bounds_hold() {
+    serve(shared().await).await;
+    let place = Place::new("bounds").await;
+    place.task_definition("shop", "example/shop:1").await;
+    // Without a count there is one task, until the autoscaler looks.
+    place.service("web", tracking(2)).await;
+    let said = told(&place, &["wait", "web"]).await;
+    assert!(said.out.ends_with("service web: shop:1 is deployed, 2 tasks run\n"), "{}", said.out);
+    // Nothing is deployed here, so that the autoscaler comes last for certain.
+    place.service("later", json!({"taskDefinition": "shop"})).await;
+    place.steady("later", 1, "shop:1").await;
+    place.service("later", tracking(2)).await;
+    let said = told(&place, &["wait", "later"]).await;
+    assert!(said.out.contains("; its autoscaler brings it to 2\n"), "{}", said.out);
+    assert!(said.out.ends_with("service later: shop:1 is deployed, 2 tasks run\n"), "{}", said.out);
+    let said = told(&place, &["rollout", "status", "web", "--no-wait"]).await;
+    assert_eq!(said.out, "service web: shop:1 is deployed, 2 tasks run\n");
+}
+
+#[tokio::test]
 async fn what_keeps_a_service_from_scaling_is_told() {
     let place = Place::new("unscaled").await;
     place.task_definition("shop", "example/shop:1").await;

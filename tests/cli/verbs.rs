@@ -216,6 +216,58 @@ async fn files_are_compared_with_the_cluster_and_what_would_follow_is_told() {
 }
 
 #[tokio::test]
+async fn a_service_is_compared_where_only_the_cluster_has_what_it_names() {
+    let place = Place::new("diff-alone").await;
+    place.task_definition("shop", "example/shop:1").await;
+    place.apply::<Cluster>("team", json!({})).await;
+    let file = shared().await.dir().join(format!("{}.json", place.namespace));
+    let path = file.display().to_string();
+    let write = |spec: Value| {
+        let object = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+            "metadata": {"name": "web"}, "spec": spec});
+        std::fs::write(&file, object.to_string()).unwrap();
+    };
+    let asked = |more: Value| {
+        let mut spec = json!({"taskDefinition": "shop", "cluster": "team"});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
+    place.registered("shop-1").await;
+    for reference in ["shop", "shop:1"] {
+        write(asked(json!({"taskDefinition": reference})));
+        let said = ask(&place, &["diff", &path]).await;
+        let follows = "# Service web: a deployment of shop:1 starts (ServiceCreated)\n";
+        assert!(said.code == 1 && said.out.ends_with(follows), "{said:?}");
+        assert_eq!(said.err, "", "nothing is refused");
+    }
+
+    write(asked(json!({})));
+    place.service("web", asked(json!({}))).await;
+    place.steady("web", 1, "shop:1").await;
+    let said = ask(&place, &["diff", &path]).await;
+    assert_eq!((said.code, &*said.out, &*said.err), (0, "", ""), "{said:?}");
+    // The newest revision is that of the cluster, and another count starts nothing.
+    place.task_definition("shop", "example/shop:2").await;
+    place.steady("web", 1, "shop:2").await;
+    write(asked(json!({"desiredCount": 3})));
+    let said = ask(&place, &["diff", &path]).await;
+    assert!(said.code == 1 && said.out.contains("\n+desiredCount: 3\n"), "{said:?}");
+    assert!(!said.out.contains("starts"), "{}", said.out);
+    write(asked(json!({"taskDefinition": "shop:1"})));
+    let said = ask(&place, &["diff", &path]).await;
+    let follows = "# Service web: a deployment of shop:1 starts (TaskDefinitionChanged)\n";
+    assert!(said.code == 1 && said.out.ends_with(follows), "{said:?}");
+
+    for (nobody, message) in
+        [("nobody", "no file has it either"), ("shop:9", "no file has it either")]
+    {
+        write(asked(json!({"taskDefinition": nobody})));
+        let said = ask(&place, &["diff", &path]).await;
+        assert!(said.code == 2 && said.err.contains(message), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_cluster_goes_after_its_services() {
     let place = Place::new("deleted").await;
     place.task_definition("shop", "example/shop:1").await;

@@ -67,7 +67,7 @@ pub fn evaluator(
     if autoscaling.policies.is_empty() {
         return Evaluator::Nobody;
     }
-    let reasons = reasons(autoscaling, around);
+    let reasons = reasons(autoscaling, around.bounds);
     if !reasons.is_empty() {
         return Evaluator::Native(reasons);
     }
@@ -83,10 +83,18 @@ pub fn evaluator(
     Evaluator::Horizontal(Box::new(spec(autoscaling, &tracked, around)))
 }
 
+/// What an autoscaler will make of a count, whatever it measures: the nearest within these bounds. None
+/// where the count stays: it is within them, or 0, at which an autoscaler rests, or no autoscaler has the
+/// policies, and then a count outside the bounds stays until there is a change.
+pub fn brings_to(autoscaling: &Autoscaling, bounds: Bounds, count: i32) -> Option<i32> {
+    let has_one = !autoscaling.policies.is_empty() && reasons(autoscaling, bounds).is_empty();
+    (has_one && count > 0).then(|| bounds.clamp(count)).filter(|nearest| *nearest != count)
+}
+
 /// Why an autoscaler cannot say it; empty if it can.
-fn reasons(autoscaling: &Autoscaling, around: &Around<'_>) -> Vec<String> {
+fn reasons(autoscaling: &Autoscaling, bounds: Bounds) -> Vec<String> {
     let mut reasons = Vec::new();
-    if around.bounds.min_capacity == 0 {
+    if bounds.min_capacity == 0 {
         reasons.push("minCapacity is 0, and a HorizontalPodAutoscaler keeps at least 1".to_owned());
     }
     let mut disabled = 0;

@@ -1,6 +1,8 @@
 //! What must not be let in, is it denied? Each attack is tried on the real API server; the table says
 //! how many were, and how many were denied.
 
+mod flood;
+mod hardened;
 mod rights;
 mod sensitive;
 mod strings;
@@ -78,7 +80,7 @@ fn service() -> Value {
 #[tokio::test]
 async fn what_must_not_be_is_denied() {
     let control_plane = bare().await;
-    install(&control_plane, &[]);
+    install(&control_plane, &["scheduler.enabled=true", "networkPolicy.enabled=true"]);
     let operator = Operator::start(&control_plane, &["--log=info,linkspan=trace,kube=trace"]).await;
     let dev = place_of(&control_plane, "shop", "dev").await;
     dev.task_definition("web", "example/web:1").await;
@@ -96,6 +98,7 @@ async fn what_must_not_be_is_denied() {
         tenants::look_alikes(&control_plane, &dev).await,
         strings::canaries(&operator, &control_plane).await,
         tenants::revoked(&control_plane).await,
+        hardened::release(&control_plane).await,
     ];
     tell!("{:<62} {:>6} {:>7}", "attack", "tried", "denied");
     for row in &rows {
