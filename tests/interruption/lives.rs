@@ -144,7 +144,6 @@ impl Life {
     pub(crate) fn as_asked(self, seen: &Seen, step: &str) -> Result<(), String> {
         let (tasks, revision) = match (self, step) {
             (_, DELETE) => return all_gone(seen),
-            (Self::Plain, "create") => (2, "shop:1"),
             (Self::Plain, "scale") => (3, "shop:1"),
             (Self::Plain, "roll") => (3, "shop:2"),
             (Self::Plain, "revert") => (3, "shop:3"),

@@ -150,7 +150,9 @@ fn look(kind: Kind, object: &Value) -> Value {
                     status.remove(of_the_events);
                 }
                 if let Some(scaling) = status.get_mut("scaling").and_then(Value::as_object_mut) {
-                    OF_THE_SCALER.iter().for_each(|name| drop(scaling.remove(*name)));
+                    for of_the_scaler in OF_THE_SCALER {
+                        scaling.remove(of_the_scaler);
+                    }
                 }
                 if matches!(kind, Kind::Deployment | Kind::DisruptionBudget) {
                     // Kubernetes' own: times and its history.
@@ -187,7 +189,8 @@ fn owned_fields(object: &Value) -> Value {
 /// The labels that are written on nodes.
 fn of_ours(labels: Option<&Value>) -> Value {
     let labels = labels.and_then(Value::as_object).into_iter().flatten();
-    labels.filter(|(name, _)| name.starts_with("placement.ecs.linkspan.dev/")).collect()
+    let ours = labels.filter(|(name, _)| name.starts_with("placement.ecs.linkspan.dev/"));
+    ours.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Takes a member out wherever it is.
