@@ -150,9 +150,4 @@ fn wherever_the_operator_ends_the_budget_lets_one_go() {
     node(&mut scene, "a", &notice());
     write_by_write(&mut scene);
     assert_eq!((count(&scene), least(&scene)), (6, 5), "all that are asked for, and one beside");
-    scene.change("desiredCount", json!(4));
-    write_by_write(&mut scene);
-    node(&mut scene, "a", &json!({}));
-    write_by_write(&mut scene);
-    assert_eq!((count(&scene), least(&scene)), (4, 3));
 }
