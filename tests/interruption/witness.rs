@@ -1,5 +1,5 @@
 //! Who sees everything: all objects of every namespace as they are now, and how often each was
-//! made and removed. A node that only one life has counts as of its namespace.
+//! made and removed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,22 +13,17 @@ use linkspan::world::Kind;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::proxy::OF_ONE_LIFE;
-
 /// The kinds that are seen: all that the operator makes, and all that comes of it.
-pub(crate) const KINDS: [Kind; 12] = [
+pub(crate) const KINDS: [Kind; 9] = [
     Kind::TaskDefinition,
     Kind::TaskDefinitionRevision,
     Kind::Service,
     Kind::ServiceDeployment,
     Kind::Deployment,
-    Kind::DaemonSet,
     Kind::ReplicaSet,
     Kind::Pod,
     Kind::Endpoints,
     Kind::DisruptionBudget,
-    Kind::HorizontalPodAutoscaler,
-    Kind::Node,
 ];
 
 /// What is and was in one namespace.
@@ -136,9 +131,12 @@ async fn follow(
             };
             version = object.resource_version().unwrap_or_default();
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let life = object.labels().get(OF_ONE_LIFE).cloned();
-            let namespace = object.namespace().or(life).unwrap_or_default();
-            take(seen.entry(namespace).or_default(), kind, object, gone);
+            take(
+                seen.entry(object.namespace().unwrap_or_default()).or_default(),
+                kind,
+                object,
+                gone,
+            );
             drop(seen);
             tell.send_replace(());
         }
