@@ -151,20 +151,20 @@ async fn one_task_runs_on_each_node_that_is_meant_as_nodes_come_go_and_drain() {
 struct Watched {
     /// The fewest healthy tasks.
     least: usize,
-    /// Tasks of this image that became unhealthy by themselves: those Kubernetes replaces beside.
+    /// Those that had become healthy.
+    were_ready: BTreeSet<String>,
+    /// Tasks that then became unhealthy by themselves: those Kubernetes replaces beside, or had counted
+    /// as healthy when it stopped another.
     failed: BTreeSet<String>,
     /// How the DaemonSet was to replace them.
     strategies: BTreeSet<String>,
 }
 
 /// Looks until told to stop.
-fn watch_health(
-    place: &Place,
-    service: &Service,
-    old_image: &'static str,
-) -> (Arc<AtomicBool>, Arc<Mutex<Watched>>) {
+fn watch_health(place: &Place, service: &Service) -> (Arc<AtomicBool>, Arc<Mutex<Watched>>) {
+    let none = BTreeSet::new;
     let nothing =
-        Watched { least: usize::MAX, failed: BTreeSet::new(), strategies: BTreeSet::new() };
+        Watched { least: usize::MAX, were_ready: none(), failed: none(), strategies: none() };
     let (stop, watched) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(nothing)));
     let ours = format!("{}={}", label::SERVICE_UID, service.uid().unwrap());
     let (told, seen) = (stop.clone(), watched.clone());
@@ -179,11 +179,13 @@ fn watch_health(
                 let there = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
                 let (ready, unready): (Vec<_>, Vec<_>) = there.partition(|pod| is_ready(pod));
                 seen.least = seen.least.min(ready.len());
-                let old = unready.iter().filter(|pod| {
-                    let image = &pod.spec.as_ref().unwrap().containers[0].image;
-                    image.as_deref() == Some(old_image)
-                });
-                seen.failed.extend(old.map(|pod| json!(pod.status).to_string()));
+                seen.were_ready.extend(ready.iter().filter_map(|pod| pod.uid()));
+                let failed: Vec<String> = unready
+                    .iter()
+                    .filter(|pod| pod.uid().is_some_and(|uid| seen.were_ready.contains(&uid)))
+                    .map(|pod| json!(pod.status).to_string())
+                    .collect();
+                seen.failed.extend(failed);
                 let strategy = |set: &appsv1::DaemonSet| {
                     json!(set.spec.as_ref().unwrap().update_strategy).to_string()
                 };
@@ -214,7 +216,7 @@ async fn a_daemon_rolls_within_its_minimum_and_not_where_there_is_no_room() {
     // Of 5 tasks 3 must stay: 50 % of Kubernetes' would let 3 go.
     let rolling = json!(spec.update_strategy)["rollingUpdate"].clone();
     assert_eq!(rolling, json!({"maxUnavailable": 2, "maxSurge": 0}));
-    let (stop, watched) = watch_health(&place, &service, "example/agent:1");
+    let (stop, watched) = watch_health(&place, &service);
     place.task_definition("agent", "example/agent:2").await;
     let service = place.steady("agent", 5, "agent:2").await;
     stop.store(true, Ordering::Relaxed);

@@ -180,10 +180,16 @@ impl Course {
 
     /// Whether tasks that are wanted beside are there, or on their way.
     pub(super) fn surge_goes_on(&self) -> bool {
-        let written: i32 = self.legs.iter().map(|leg| leg.seen.replicas).sum();
+        let written = self.written().unwrap_or_default();
         self.surges()
             && !self.surge_is_stuck()
             && written >= self.desired.saturating_add(self.extra)
+    }
+
+    /// How many tasks its Deployments have been told to run, if there are any.
+    pub(super) fn written(&self) -> Option<i32> {
+        let exists = self.legs.iter().any(|leg| leg.seen.exists);
+        exists.then(|| self.legs.iter().map(|leg| leg.seen.replicas).sum())
     }
 
     /// Why it falls short of what is wanted.

@@ -192,14 +192,15 @@ impl Seen {
 
 /// How many tasks may be away, of so many nodes.
 ///
-/// A percentage where Kubernetes, which rounds up, comes to the same number, so that nodes that come
-/// and go change nothing: `100%` for a minimum of 0. Else the number: at 50 % of 3 nodes it is 1, where
-/// `50%` would let 2 go. Where it is none, none is replaced: neither of a single node at 50 %.
+/// The number, and not its share of the nodes, which Kubernetes rounds up: `50%`, written for 4 nodes,
+/// lets 3 go of the 5 that there are when another has come, until that is seen here, and 3 must stay.
+/// The number leaves the floor however many nodes come. Where it is none, none is replaced: neither of
+/// a single node at 50 %. All are `100%`, so that nodes that come and go change nothing; and of nodes
+/// that are not known yet, on which nothing is replaced, it is the share.
 fn replacing(nodes: i32, percents: Percents) -> Replacing {
     let room = nodes - percents.floor(nodes);
     let share = 100 - percents.minimum_healthy;
-    let rounded_up = (i64::from(nodes) * share + 99).div_euclid(100);
-    if share > 0 && rounded_up == i64::from(room) {
+    if share == 100 || (nodes == 0 && share > 0) {
         Replacing::Within(IntOrString::String(format!("{share}%")))
     } else if room > 0 {
         Replacing::Within(IntOrString::Int(room))
@@ -271,36 +272,46 @@ pub(super) fn not_draining() -> corev1::NodeSelectorTerm {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_may_be_away_leaves_the_floor() {
-        for nodes in 0..200 {
-            for minimum_healthy in 0..=100 {
-                let percents = Percents { minimum_healthy, maximum: 100 };
-                let away = match replacing(nodes, percents) {
-                    Replacing::None => 0,
-                    Replacing::Within(IntOrString::Int(number)) => number,
-                    Replacing::Within(IntOrString::String(share)) => {
-                        let share: i32 = share.trim_end_matches('%').parse().unwrap_or(i32::MAX);
-                        // As Kubernetes does.
-                        (nodes * share + 99) / 100
-                    }
-                };
-                let floor = percents.floor(nodes);
-                assert_eq!(nodes - away, floor, "{minimum_healthy} % of {nodes} nodes");
+    /// As Kubernetes takes it, which rounds up.
+    fn away(replacing: &Replacing, nodes: i32) -> i32 {
+        match replacing {
+            Replacing::None => 0,
+            Replacing::Within(IntOrString::Int(number)) => *number,
+            Replacing::Within(IntOrString::String(share)) => {
+                let share: i32 = share.trim_end_matches('%').parse().unwrap_or(i32::MAX);
+                (nodes * share + 99) / 100
             }
         }
     }
 
     #[test]
-    fn a_share_is_written_where_it_comes_to_the_same() {
+    fn what_may_be_away_leaves_the_floor_also_of_nodes_that_came_since() {
+        for nodes in 1..120 {
+            for minimum_healthy in 0..=100 {
+                let percents = Percents { minimum_healthy, maximum: 100 };
+                let replacing = replacing(nodes, percents);
+                let left = nodes - away(&replacing, nodes);
+                assert_eq!(left, percents.floor(nodes), "{minimum_healthy} % of {nodes} nodes");
+                for now in nodes..=nodes + 10 {
+                    let (left, floor) = (now - away(&replacing, now), percents.floor(now));
+                    assert!(left >= floor, "{minimum_healthy} % of {nodes} nodes, now {now}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_is_written_of_all_and_of_none() {
         let of = |nodes, minimum_healthy| {
             replacing(nodes, Percents { minimum_healthy, ..Percents::DAEMON })
         };
         let share = |text: &str| Replacing::Within(IntOrString::String(text.to_owned()));
-        assert_eq!(of(7, 0), share("100%"));
-        assert_eq!(of(0, 0), share("100%"));
-        assert_eq!(of(4, 50), share("50%"));
-        assert_eq!(of(3, 50), Replacing::Within(IntOrString::Int(1)));
-        assert_eq!((of(1, 50), of(7, 100)), (Replacing::None, Replacing::None));
+        let number = |number| Replacing::Within(IntOrString::Int(number));
+        assert_eq!((of(7, 0), of(0, 0), of(0, 50)), (share("100%"), share("100%"), share("50%")));
+        assert_eq!((of(4, 50), of(3, 50)), (number(2), number(1)));
+        assert_eq!(
+            (of(1, 50), of(7, 100), of(0, 100)),
+            (Replacing::None, Replacing::None, Replacing::None)
+        );
     }
 }

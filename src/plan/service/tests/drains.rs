@@ -125,3 +125,29 @@ fn a_cordon_moves_tasks_only_once_one_is_evicted_and_until_it_ends() {
     scene.settle();
     assert_eq!(count(&scene), 4, "another cordon is another");
 }
+
+/// Carries out what is planned, write by write: after each the operator may have ended for good.
+fn write_by_write(scene: &mut Scene) {
+    for _ in 0..100 {
+        let plan = scene.plan(&Moment::at(scene.now));
+        let Some(write) = plan.writes.first() else { return };
+        scene.world.carry_out(write).unwrap();
+        let (count, least) = (count(scene), least(scene));
+        assert!(least < count, "{least} of {count} must stay after {write:?}");
+    }
+    panic!("it does not settle");
+}
+
+#[test]
+fn wherever_the_operator_ends_the_budget_lets_one_go() {
+    let mut scene = four();
+    for desired in [7, 3, 2, 5] {
+        scene.change("desiredCount", json!(desired));
+        write_by_write(&mut scene);
+        assert_eq!((count(&scene), least(&scene)), (desired, desired - 1));
+        done(&mut scene);
+    }
+    node(&mut scene, "a", &notice());
+    write_by_write(&mut scene);
+    assert_eq!((count(&scene), least(&scene)), (6, 5), "all that are asked for, and one beside");
+}
