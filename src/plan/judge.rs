@@ -2,11 +2,13 @@
 //!
 //! Walks the raw JSON beside the table and reports every member that has no or less effect than in
 //! ECS, every member that ECS does not know, and every wrong shape. It looks at shapes and names
-//! only; what a value may be is judged where it is used.
+//! only; what a value may be is judged where it is used, but for tags, which are used nowhere that
+//! looks at their rules and are the same everywhere.
 
 use serde_json::Value;
 
 use super::finding::{Finding, Findings, Level};
+use super::tags::judge_tags;
 use crate::ecs::members::{Input, Member, Shape, Verdict};
 
 /// Members that DescribeTaskDefinition and DescribeServices add, and that no input has.
@@ -40,7 +42,10 @@ pub fn is_described_only(input: Input, name: &str) -> bool {
 /// Judges a whole spec.
 pub fn judge(input: Input, spec: &Value, findings: &mut Findings) {
     match spec {
-        Value::Object(_) => members(input, spec, "", "", findings),
+        Value::Object(_) => {
+            members(input, spec, "", "", findings);
+            judge_tags(spec, findings);
+        }
         other => findings.refuse_value("spec", brief(other), "the spec must be an object"),
     }
 }

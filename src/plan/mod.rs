@@ -34,6 +34,7 @@ pub mod pod;
 mod route;
 pub mod scaling;
 pub mod service;
+mod tags;
 pub mod task_definition;
 
 use jiff::Timestamp;

@@ -14,7 +14,8 @@ use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::{is_empty, judge};
 use crate::plan::mapping::Launch;
-use crate::plan::task_definition::{TaskDefinition, flag, tags, whole};
+use crate::plan::tags::tags;
+use crate::plan::task_definition::{TaskDefinition, flag, whole};
 
 /// What applies at once, without a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]

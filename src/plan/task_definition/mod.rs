@@ -41,7 +41,6 @@ pub use linux_parameters::MemoryFileSystem;
 pub use network::{Names, NetworkMode};
 pub use ports::Port;
 pub(in crate::plan) use read::{flag, whole};
-pub(in crate::plan) use resolve::tags;
 pub use resolve::{Namespace, TaskDefinition, resolve};
 pub use restart::Restart;
 pub(in crate::plan) use revision::{newest, revisions_of};

@@ -21,6 +21,7 @@ use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, is_name, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::judge;
+use crate::plan::tags::tags;
 
 /// Disk space for all that a task's containers write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,14 +205,6 @@ pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings)
         tags: tags(spec),
         image_pull_policy,
     }
-}
-
-/// The tags of a task definition or a service, by key.
-pub(in crate::plan) fn tags(spec: &Value) -> BTreeMap<String, String> {
-    let listed = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
-    listed
-        .filter_map(|tag| Some((text(tag, "key")?, text(tag, "value").unwrap_or_default())))
-        .collect()
 }
 
 fn launch_types(spec: &Value, findings: &mut Findings) -> Vec<String> {

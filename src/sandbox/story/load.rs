@@ -65,6 +65,8 @@ async fn until_fitting(client: &Client, screen: &mut Screen) -> anyhow::Result<u
             .list(&ListParams::default().labels(label::SERVICE_UID))
             .await?
             .into_iter()
+            // Those that have been told to stop no longer need theirs.
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none())
             .filter_map(|pod| pod.spec?.node_name)
             .collect();
         let status = providers.get(GROUP).await?.status.unwrap_or_default();
