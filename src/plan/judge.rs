@@ -57,10 +57,15 @@ pub fn brief(value: &Value) -> String {
         Value::Object(_) => "an object".to_owned(),
         scalar => scalar.to_string(),
     };
+    shortened(&text)
+}
+
+/// As much of a text as a message has room for: 60 characters.
+pub(super) fn shortened(text: &str) -> String {
     if text.chars().count() > 60 {
         text.chars().take(57).chain("...".chars()).collect()
     } else {
-        text
+        text.to_owned()
     }
 }
 

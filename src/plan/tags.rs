@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::finding::Findings;
+use super::judge::shortened;
 use crate::ecs::reference::text;
 
 /// The most tags of one object; AWS's own do not count.
@@ -59,12 +60,6 @@ fn listed(spec: &Value) -> impl Iterator<Item = (usize, String, String)> {
 
 fn is_taggable(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c))
-}
-
-/// As much of a text as a message has room for.
-fn shortened(text: &str) -> String {
-    let short: String = text.chars().take(57).collect();
-    if short.len() < text.len() { format!("{short}...") } else { short }
 }
 
 #[cfg(test)]

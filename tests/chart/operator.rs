@@ -224,6 +224,7 @@ pub(crate) async fn thief(control_plane: &ControlPlane) -> Client {
 }
 
 /// What the installed Deployment gives its container.
+#[derive(Clone)]
 pub(crate) struct Installed {
     /// Its arguments.
     pub(crate) arguments: Vec<String>,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::manifests::documents;
 use crate::operator::{NAMESPACE, Operator, apply, bare_with, install, kubeconfig, place_of};
 use crate::replicas::free_port;
-use crate::support::{Place, until, version};
+use crate::support::{Place, audited, until, version};
 
 /// The scheduler's account.
 const ACCOUNT: &str = "linkspan-scheduler";
@@ -186,9 +186,7 @@ async fn the_second_scheduler_of_the_release_fills_the_fullest_node_first() {
     // One has room for 12; the next has a core taken by now, and nobody begins the empty one.
     assert_eq!(found, counts(&[("packed-1", 12), ("packed-2", 2)]));
 
-    let log = std::fs::read_to_string(control_plane.audit_log()).unwrap();
-    let lines: Vec<Value> =
-        log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect();
+    let lines = audited(&control_plane.audit_log());
     let account = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
     let bindings = |line: &&Value| {
         line["objectRef"]["subresource"] == "binding"

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::operator::{ACCOUNT, Installed, NAMESPACE, bare, install, kubeconfig, place_of};
 use crate::replicas::{LEASE, Replica, free_port, hand_over, times};
+use crate::support::audited;
 use crate::usage::refused;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,25 +23,20 @@ async fn two_replicas_of_the_release_write_one_at_a_time_through_stops_and_kills
     let leases: Api<coordinationv1::Lease> = Api::namespaced(admin, NAMESPACE);
     let born = |life: usize| {
         let (name, port) = (format!("linkspan-{life}"), free_port());
-        let arguments = installed.arguments.iter().map(|argument| {
-            // All share one address here, which pods do not.
-            let listens = argument.starts_with("--listen=");
-            if listens { format!("--listen=127.0.0.1:{port}") } else { argument.clone() }
-        });
-        let arguments: Vec<String> = arguments.collect();
+        let mut installed = installed.clone();
+        // All share one address here, which pods do not.
+        installed.replace(&format!("--listen=127.0.0.1:{port}"));
         let mut environment = installed.environment(&name);
         environment.push(("KUBECONFIG".to_owned(), kubeconfig.clone()));
-        Replica::start(&control_plane, &name, port, &arguments, &environment)
+        Replica::start(&control_plane, &name, port, &installed.arguments, &environment)
     };
     hand_over(&control_plane, &place, &leases, times(), born).await;
 
     let refused = refused(&control_plane);
     assert!(refused.is_empty(), "{refused:#?}");
-    let log = std::fs::read_to_string(control_plane.audit_log()).unwrap();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let of_replicas =
         |line: &Value| line["userAgent"].as_str().is_some_and(|by| by.starts_with("linkspan/"));
-    for line in lines.filter(of_replicas) {
+    for line in audited(&control_plane.audit_log()).into_iter().filter(of_replicas) {
         assert_eq!(line["user"]["username"], ACCOUNT, "{line}");
         let of = &line["objectRef"];
         let elsewhere = of["resource"] == "leases" && of["namespace"] != NAMESPACE;

@@ -19,18 +19,16 @@ use crate::helm::template;
 use crate::manifests::read;
 use crate::operator::{ACCOUNT, Operator, apply, bare, install, place_of, thief};
 use crate::rules::{PROVIDERS, Right, granted, right, rights};
-use crate::support::{Place, status_of, task_definition, until};
+use crate::support::{Place, audited, status_of, task_definition, until};
 
 /// What the operator asked of the API server, by the audit log.
 pub(crate) fn requests(control_plane: &ControlPlane) -> Vec<Value> {
-    let text = std::fs::read_to_string(control_plane.audit_log()).unwrap();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ours = |line: &Value| {
         line["user"]["username"] == ACCOUNT
             && line["userAgent"].as_str().is_some_and(|by| by.starts_with("linkspan/"))
             && line["objectRef"].is_object()
     };
-    lines.filter(ours).collect()
+    audited(&control_plane.audit_log()).into_iter().filter(ours).collect()
 }
 
 /// What the operator asked for and was refused. The plugin that looks at owner references knows a new

@@ -1,6 +1,5 @@
 //! Does a collector get the traces of what the operator does, and do log lines name them?
 
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -14,8 +13,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::process::Command;
 
+use crate::replicas::Replica;
 use crate::support::{Place, own_control_plane, until};
 
 /// What came, and how many batches are still to be refused.
@@ -66,18 +65,18 @@ async fn a_collector_gets_each_pass_with_its_writes_and_log_lines_name_the_trace
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
 
     let log = control_plane.dir().join("traced.log");
-    let mut operator = Command::new(env!("CARGO_BIN_EXE_linkspan"))
-        .args(["controller", "--listen", "127.0.0.1:0", "--log", "info,linkspan=debug"])
-        .args(["--log-format", "json", "--otlp-endpoint", &format!("http://{address}")])
-        .env_clear()
-        .env("KUBECONFIG", control_plane.kubeconfig_path())
-        .env("OTEL_BSP_SCHEDULE_DELAY", "200")
-        .stdin(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .process_group(control_plane.process_group())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let kubeconfig = control_plane.kubeconfig_path().display().to_string();
+    let (listen, endpoint) = ("--listen=127.0.0.1:0", format!("--otlp-endpoint=http://{address}"));
+    let arguments =
+        ["controller", listen, "--log=info,linkspan=debug", "--log-format=json", &endpoint];
+    let operator = Replica::start(
+        &control_plane,
+        "traced",
+        0,
+        &arguments.map(ToOwned::to_owned),
+        &[("KUBECONFIG", &*kubeconfig), ("OTEL_BSP_SCHEDULE_DELAY", "200")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", json!({"taskDefinition": "shop", "desiredCount": 2})).await;
     let service = place.steady("web", 2, "shop:1").await;
@@ -96,9 +95,7 @@ async fn a_collector_gets_each_pass_with_its_writes_and_log_lines_name_the_trace
     let name = deployment.metadata.name.unwrap();
     place.steady("web", 3, "shop:1").await;
     // What is left is sent when it is told to stop.
-    let pid = operator.id().unwrap().to_string();
-    Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-    assert!(operator.wait().await.unwrap().success());
+    operator.end(false).await;
 
     let spans = std::mem::take(&mut collector.lock().unwrap().spans);
     assert!(spans.iter().all(|(service, _)| service.contains("\"linkspan\"")));

@@ -6,12 +6,12 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1 as corev1;
 use kube::api::PostParams;
 use linkspan::api::{Cluster, Service, TaskDefinition};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::operator::Operator;
 use crate::outward;
 use crate::support::{
-    Place, control_plane_with, options, patience, status_of, task_definition, until,
+    Place, audited, control_plane_with, options, patience, status_of, task_definition, until,
 };
 
 /// How long nothing may be written: `LINKSPAN_QUIET_SECONDS`.
@@ -22,9 +22,8 @@ fn quiet_for() -> Duration {
 
 /// What the operator wrote, Leases aside: `verb resource name`, by the audit log.
 fn written(audit_log: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(audit_log).unwrap();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
+    audited(audit_log)
+        .into_iter()
         .filter(|line| line["userAgent"].as_str().is_some_and(|by| by.starts_with("linkspan/")))
         .filter(|line| !matches!(line["verb"].as_str(), Some("get" | "list" | "watch")))
         .filter(|line| line["objectRef"]["resource"] != "leases")

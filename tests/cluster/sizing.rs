@@ -245,21 +245,18 @@ async fn a_target_that_cannot_be_reached_is_a_condition_and_not_a_loop() {
         json!({"apiVersion": "down.example.com/v1"}),
     )
     .await;
-    let status = || async { api.get("unreached").await.unwrap().status.unwrap_or_default() };
-    until("ScaleTargetUnreachable", || async {
-        let status = status().await;
-        let told = reason(&status);
-        if told.0 == "ScaleTargetUnreachable" { Ok(()) } else { Err(format!("{told:?}")) }
-    })
-    .await;
+    let comes = async |expected: &str| {
+        until(expected, || async {
+            let status = api.get("unreached").await.unwrap().status.unwrap_or_default();
+            let told = reason(&status);
+            if told.0 == expected { Ok(()) } else { Err(format!("{told:?}")) }
+        })
+        .await;
+    };
+    comes("ScaleTargetUnreachable").await;
     // Where it answers again, that is seen: here it is not found, since nobody serves it any more.
     services.delete("v1.down.example.com", &DeleteParams::default()).await.unwrap();
-    until("ScaleTargetNotFound", || async {
-        let status = status().await;
-        let told = reason(&status);
-        if told.0 == "ScaleTargetNotFound" { Ok(()) } else { Err(format!("{told:?}")) }
-    })
-    .await;
+    comes("ScaleTargetNotFound").await;
     operator.stop();
     control_plane.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -343,6 +344,12 @@ pub(crate) fn task_definition(image: &str) -> Value {
             "healthCheck": {"command": ["CMD", "true"], "interval": 5},
         }],
     })
+}
+
+/// The requests of an audit log, as far as it is written.
+pub(crate) fn audited(log: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).unwrap();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Waits until something is so; if it does not come, says how things stood last.

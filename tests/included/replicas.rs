@@ -21,7 +21,7 @@ use linkspan::sandbox::control_plane::ControlPlane;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::support::{Place, until};
+use crate::support::{Place, audited, until};
 
 /// How long a renewal lasts, in seconds: the shortest that there is.
 pub(crate) const LEASE: u64 = 6;
@@ -133,10 +133,9 @@ struct Written {
 
 /// Every write of a replica that was carried out, in the order of their ends.
 fn written(log: &Path) -> Vec<Written> {
-    let text = std::fs::read_to_string(log).unwrap();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut all: Vec<Written> = lines
+    let mut all: Vec<Written> = audited(log)
+        .into_iter()
         .filter(|line| line["stage"] == "ResponseComplete")
         .filter(|line| !matches!(line["verb"].as_str(), Some("get" | "list" | "watch")))
         .filter(|line| line["objectRef"]["resource"] != "events")

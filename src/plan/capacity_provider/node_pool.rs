@@ -8,10 +8,9 @@
 //! The shell looks at the NodePool before each plan that goes by it ([`crate::plan::Plan::looks_at_pool`])
 //! and puts what it found into the world ([`World::node_pools`]).
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::scaling::LOOK_FOR_IT;
+use super::scaling::{LOOK_AGAIN, LOOK_FOR_IT};
 use super::target::{ScaleTarget, Unusable};
 use super::{CapacityProvider, Form};
 use crate::api::{self, Reason};
@@ -24,8 +23,6 @@ use crate::world::{ObjectKey, World, set};
 
 /// Group and version of a NodePool.
 const API_VERSION: &str = "karpenter.sh/v1";
-/// How often it is looked at, even when nothing happens.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long a node idles where `scaleInAfter` says nothing, in seconds.
 const USUAL_IDLE: i64 = 300;
 /// The families whose machines earn credits while they idle.

@@ -28,7 +28,7 @@ use crate::plan::{Machine, Moment, Note, Waiting, Write};
 use crate::world::{ObjectKey, World};
 
 /// How often the scale is looked at, even when nothing happens.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// How often it is looked for while there is none: somebody may be about to make it.
 pub(super) const LOOK_FOR_IT: SignedDuration = SignedDuration::from_secs(10);
 /// How long nodes that are to leave have to stay empty after tasks are kept away: a scheduler may
