@@ -126,8 +126,8 @@ impl Recording {
         }
     }
 
-    /// Judges what was recorded, once all of it has come, and tells.
-    pub(crate) async fn end(self, story: &str) -> Verdict {
+    /// Judges what was recorded, once all of it has come.
+    pub(crate) async fn judged(&self) -> Result<Verdict, String> {
         let ours = ListParams::default().labels(&format!("{}={}", label::SERVICE_UID, self.uid));
         until("the recording is complete", || async {
             let there = self.pods.list(&ours).await.unwrap();
@@ -138,7 +138,12 @@ impl Recording {
         .await;
         let mut versions = self.versions.lock().unwrap().clone();
         versions.sort_by_key(|version| version.number);
-        let verdict = match judge(&versions) {
+        judge(&versions)
+    }
+
+    /// Judges what was recorded, and tells.
+    pub(crate) async fn end(self, story: &str) -> Verdict {
+        let verdict = match self.judged().await {
             Ok(verdict) => verdict,
             Err(why) => panic!("{story}: service {}: {why}", self.name),
         };

@@ -2,8 +2,10 @@
 //! and kills the operator at the one it was told.
 //!
 //! The operator is a process of its own and knows nothing of this. What it lists and watches in all
-//! namespaces it is given of its own namespace alone, so that many operators, each with a namespace,
-//! run against one control plane. Events and Leases are no writes.
+//! namespaces it is given of its own namespace alone, and of nodes and capacity providers those that
+//! its life has, so that many operators, each with a namespace, run against one control plane. Events
+//! and Leases are no writes; neither is the status of a capacity provider, which is written by the
+//! clock, in no step's order.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +51,9 @@ pub(crate) enum Strike {
     Always(Side),
 }
 
+/// The label of nodes and capacity providers that only one life has: its namespace.
+pub(crate) const OF_ONE_LIFE: &str = "tests.linkspan.dev/life";
+
 /// What was seen so far.
 #[derive(Debug, Default)]
 struct Seen {
@@ -63,6 +68,8 @@ struct Seen {
 struct Shared {
     upstream: Client,
     namespace: String,
+    /// Which nodes and capacity providers there are for it.
+    selector: String,
     strike: Strike,
     seen: Mutex<Seen>,
     operator: tokio::sync::Mutex<Operator>,
@@ -76,10 +83,12 @@ pub(crate) struct Proxied {
 }
 
 impl Proxied {
-    /// Starts an operator that sees one namespace.
+    /// Starts an operator that sees one namespace; and the nodes that are this life's alone, or else
+    /// those that are no life's.
     pub(crate) async fn start(
         control_plane: &ControlPlane,
         namespace: &str,
+        has_nodes: bool,
         strike: Strike,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -95,6 +104,7 @@ impl Proxied {
         let shared = Arc::new(Shared {
             upstream: Client::try_from(config).unwrap(),
             namespace: namespace.to_owned(),
+            selector: selector(has_nodes.then_some(namespace)),
             strike,
             seen: Mutex::default(),
             operator: tokio::sync::Mutex::new(operator),
@@ -172,6 +182,12 @@ impl Shared {
     }
 }
 
+/// As part of a question.
+fn selector(life: Option<&str>) -> String {
+    let label = OF_ONE_LIFE.replace('/', "%2F");
+    life.map_or_else(|| format!("!{label}"), |life| format!("{label}%3D{life}"))
+}
+
 fn kubeconfig(address: SocketAddr) -> String {
     format!(
         "apiVersion: v1
@@ -190,7 +206,7 @@ async fn pass_on(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let name = Resource::of(request.uri());
     let write = match *request.method() {
         Method::GET | Method::HEAD | Method::OPTIONS => None,
-        _ => name.as_ref().filter(|name| !matches!(name.plural.as_str(), "events" | "leases")),
+        _ => name.as_ref().filter(|name| name.is_of_a_step()),
     };
     let side = write.and_then(|name| shared.count(format!("{} {name}", request.method())));
     let done = tokio::spawn(async move {
@@ -215,7 +231,7 @@ async fn pass_on(State(shared): State<Arc<Shared>>, request: Request) -> Respons
 
 async fn forward(shared: &Shared, request: Request, resource: Option<Resource>) -> Response {
     let (mut parts, body) = request.into_parts();
-    if let Some(narrowed) = resource.and_then(|r| r.within(&shared.namespace, &parts.uri)) {
+    if let Some(narrowed) = resource.and_then(|r| r.narrowed(shared, &parts.uri)) {
         parts.uri = narrowed;
     }
     for of_the_connection in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING] {
@@ -298,6 +314,26 @@ impl Resource {
         })
     }
 
+    /// Whether what is written there is written in the order of a step.
+    fn is_of_a_step(&self) -> bool {
+        !matches!(self.plural.as_str(), "events" | "leases" | "capacityproviders")
+    }
+
+    /// The same question about what there is for one operator.
+    fn narrowed(&self, shared: &Shared, uri: &Uri) -> Option<Uri> {
+        self.within(&shared.namespace, uri).or_else(|| self.chosen(&shared.selector, uri))
+    }
+
+    /// The same question about the nodes or capacity providers that are selected.
+    fn chosen(&self, selector: &str, uri: &Uri) -> Option<Uri> {
+        let is_list = uri.path().ends_with(&format!("/{}", self.plural));
+        if !is_list || !matches!(self.plural.as_str(), "nodes" | "capacityproviders") {
+            return None;
+        }
+        let query = uri.query().map(|query| format!("{query}&")).unwrap_or_default();
+        format!("{}?{query}labelSelector={selector}", uri.path()).parse().ok()
+    }
+
     /// The same question about one namespace.
     fn within(&self, namespace: &str, uri: &Uri) -> Option<Uri> {
         if !self.everywhere || matches!(self.plural.as_str(), "nodes" | "capacityproviders") {
@@ -307,6 +343,24 @@ impl Resource {
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!("{before}/namespaces/{namespace}/{}{query}", self.plural).parse().ok()
     }
+}
+
+#[test]
+fn a_question_about_all_nodes_is_one_about_those_of_a_life() {
+    let asked = |uri: &str, life: Option<&str>| {
+        let uri: Uri = uri.parse().unwrap();
+        Resource::of(&uri)?.chosen(&selector(life), &uri).map(|uri| uri.to_string())
+    };
+    assert_eq!(
+        asked("/api/v1/nodes?watch=true", Some("here")).as_deref(),
+        Some("/api/v1/nodes?watch=true&labelSelector=tests.linkspan.dev%2Flife%3Dhere")
+    );
+    assert_eq!(
+        asked("/api/v1/nodes", None).as_deref(),
+        Some("/api/v1/nodes?labelSelector=!tests.linkspan.dev%2Flife")
+    );
+    assert_eq!(asked("/api/v1/nodes/here-0", Some("here")), None);
+    assert_eq!(asked("/api/v1/pods", Some("here")), None);
 }
 
 #[test]

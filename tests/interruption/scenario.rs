@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use linkspan::api::{Service, TaskDefinition};
 use linkspan::sandbox::control_plane::ControlPlane;
-use linkspan::world::Kind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::bounds::Recording;
+use crate::lives::{self, DELETE, Life};
 use crate::proxy::{Proxied, Strike};
-use crate::state::{counts, difference, state, text};
+use crate::state::{counts, difference, state};
 use crate::support::{Place, patience};
 use crate::witness::{Seen, Witness};
-
-/// What a user does, in this order, and what the user then waits for.
-pub(crate) const STEPS: [&str; 6] = ["create", "scale", "roll", "revert", "scale to 0", "delete"];
 
 /// How long nothing must be written or happen for an undisturbed step to have ended.
 const QUIET: Duration = Duration::from_millis(1500);
@@ -43,6 +40,8 @@ pub(crate) struct Course {
     pub(crate) strikes: usize,
     /// From the last kill to the end of its step.
     pub(crate) recovery: Duration,
+    /// The least tasks that were healthy from the first step to the last but one, where it was judged.
+    pub(crate) least_healthy: Option<i32>,
 }
 
 /// Runs the steps in a namespace of their own; with an expectation, a step has ended when the state
@@ -52,16 +51,21 @@ pub(crate) struct Course {
 /// undisturbed: such a run goes on to the deletion.
 pub(crate) async fn run(
     stage: &Stage,
+    life: Life,
     strike: Strike,
     expected: Option<&Course>,
 ) -> Result<Course, String> {
     let prefix = if expected.is_some() { "struck" } else { "undisturbed" };
     let namespace = stage.control_plane.namespace(&stage.client, prefix).await.unwrap();
-    let operator = Proxied::start(&stage.control_plane, &namespace, strike).await;
+    let has_nodes = !life.groups().is_empty();
+    let operator = Proxied::start(&stage.control_plane, &namespace, has_nodes, strike).await;
     let place = Place { client: stage.client.clone(), namespace: namespace.clone() };
     let mut course = Course::default();
     let single = matches!(strike, Strike::At { .. });
-    let went = steps(stage, &place, &operator, expected, single, &mut course).await;
+    let went = steps(stage, life, &place, &operator, expected, single, &mut course).await;
+    if has_nodes {
+        lives::clear(&place).await;
+    }
     let said = operator.said();
     if let Some(panic) = said.lines().find(|line| line.contains("panicked at")) {
         return Err(format!("the operator panicked: {panic}"));
@@ -78,6 +82,7 @@ pub(crate) async fn run(
 
 async fn steps(
     stage: &Stage,
+    life: Life,
     place: &Place,
     operator: &Proxied,
     expected: Option<&Course>,
@@ -85,14 +90,19 @@ async fn steps(
     course: &mut Course,
 ) -> Result<(), String> {
     let mut made = None;
-    for (number, step) in STEPS.into_iter().enumerate() {
-        let last = step == STEPS[STEPS.len() - 1];
-        if !last && made.is_some() {
+    let mut recording = None;
+    for (number, step) in life.steps().iter().copied().enumerate() {
+        if step != DELETE && made.is_some() {
             continue;
         }
+        if step == DELETE
+            && let Some((recording, floor)) = recording.take()
+        {
+            course.least_healthy = Some(within(&recording, floor).await?);
+        }
         operator.step(number);
-        act(place, step).await;
-        let met = |seen: &Seen| as_asked(seen, step).map(|()| (state(seen), counts(seen)));
+        life.act(place, step).await;
+        let met = |seen: &Seen| life.as_asked(seen, step).map(|()| (state(seen), counts(seen)));
         let end = match expected {
             None => quiet(stage, place, operator, met).await,
             Some(expected) => {
@@ -118,58 +128,23 @@ async fn steps(
         }
         course.ends.push(found);
         course.counts.push(counts);
+        if let (0, Some(floor)) = (number, life.floor()) {
+            recording = Some((Recording::start(place, "web").await, floor));
+        }
     }
     Ok(())
+}
+
+/// The least that were healthy at any time, which was within the bounds.
+async fn within(recording: &Recording, floor: i32) -> Result<i32, String> {
+    let verdict = recording.judged().await?;
+    let least = verdict.least_healthy;
+    if least >= floor { Ok(least) } else { Err(format!("{least} healthy: {verdict:?}")) }
 }
 
 /// Everything that was made, as it is when all of it has gone.
 fn all_removed(made: &BTreeMap<String, (u32, u32)>) -> BTreeMap<String, (u32, u32)> {
     made.iter().map(|(name, (made, _))| (name.clone(), (*made, *made))).collect()
-}
-
-async fn act(place: &Place, step: &str) {
-    match step {
-        "create" => {
-            place.task_definition("shop", "example/shop:1").await;
-            place.service("web", json!({"taskDefinition": "shop", "desiredCount": 2})).await;
-        }
-        "scale" => place.scale("web", 3).await,
-        "roll" => place.task_definition("shop", "example/shop:2").await,
-        "revert" => place.task_definition("shop", "example/shop:1").await,
-        "scale to 0" => place.scale("web", 0).await,
-        "delete" => {
-            place.delete::<Service>("web").await;
-            place.delete::<TaskDefinition>("shop").await;
-        }
-        other => unreachable!("{other}"),
-    }
-}
-
-/// Whether a step has come to what its user waits for.
-fn as_asked(seen: &Seen, step: &str) -> Result<(), String> {
-    let (tasks, revision) = match step {
-        "create" => (2, "shop:1"),
-        "scale" => (3, "shop:1"),
-        "roll" => (3, "shop:2"),
-        "revert" => (3, "shop:3"),
-        "scale to 0" => (0, "shop:3"),
-        _ => {
-            let left: Vec<_> = seen.objects.keys().collect();
-            return if left.is_empty() { Ok(()) } else { Err(format!("left: {left:?}")) };
-        }
-    };
-    let Some(service) = seen.objects.get(&(Kind::Service, "web".to_owned())) else {
-        return Err("no service".to_owned());
-    };
-    let status = &service["status"];
-    let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-    let ready = conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
-    let is_so = ready
-        && status["observedGeneration"] == service["metadata"]["generation"]
-        && status["runningCount"].as_i64().unwrap_or_default() == tasks
-        && status["pendingCount"].as_i64().unwrap_or_default() == 0
-        && text(status, "/taskDefinition").as_deref() == Some(revision);
-    if is_so { Ok(()) } else { Err(format!("not {tasks} tasks of {revision}: {status}")) }
 }
 
 /// Waits until a step has come to its end and nothing follows.
@@ -179,12 +154,14 @@ async fn quiet(
     operator: &Proxied,
     met: impl Fn(&Seen) -> Result<End, String>,
 ) -> Result<End, String> {
-    let mut end = stage.witness.until(&place.namespace, patience(), &met).await?;
+    let asked = || stage.witness.until(&place.namespace, patience(), &met);
+    let mut end = asked().await?;
     let (mut written, mut since) = (operator.written(), Instant::now());
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     while since.elapsed() < QUIET {
         ticks.tick().await;
-        let now = met(&stage.witness.of(&place.namespace))?;
+        // What was met at first may have been the end of the step before.
+        let now = asked().await?;
         if (now != end) || operator.written() != written {
             (end, written, since) = (now, operator.written(), Instant::now());
         }

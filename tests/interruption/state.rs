@@ -18,7 +18,10 @@ use crate::witness::Seen;
 pub(crate) fn state(seen: &Seen) -> BTreeMap<String, Value> {
     let stable = Stable::of(seen);
     let mut state: BTreeMap<String, Value> = BTreeMap::new();
-    for ((kind, name), object) in &seen.objects {
+    let has_service = seen.objects.keys().any(|(kind, _)| *kind == Kind::Service);
+    // What is on nodes matters as long as there are tasks for them.
+    let matter = |kind: Kind| kind != Kind::Node || has_service;
+    for ((kind, name), object) in seen.objects.iter().filter(|((kind, _), _)| matter(*kind)) {
         let name = format!("{kind:?} {}", stable.name(*kind, object, name));
         let look = stable.text(&look(*kind, object));
         if matches!(kind, Kind::Pod | Kind::ReplicaSet) {
@@ -50,11 +53,12 @@ fn spread(name: &str, value: Value, state: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// How often each object was made and removed; those with made-up names, by what made them.
+/// How often each object was made and removed, nodes aside, which the test makes; those with made-up
+/// names, by what made them.
 pub(crate) fn counts(seen: &Seen) -> BTreeMap<String, (u32, u32)> {
     let stable = Stable::of(seen);
     let mut counts: BTreeMap<String, (u32, u32)> = BTreeMap::new();
-    for (kind, object, gone) in seen.ever.values() {
+    for (kind, object, gone) in seen.ever.values().filter(|(kind, ..)| *kind != Kind::Node) {
         let name = text(object, "/metadata/name").unwrap_or_default();
         let name = format!("{kind:?} {}", stable.name(*kind, object, &name));
         let count = counts.entry(name).or_default();
@@ -94,6 +98,10 @@ fn label_of(object: &Value, name: &str) -> String {
 /// while there is no operator is told of later, with others, or not at all.
 const OF_THE_EVENTS: [&str; 3] = ["events", "started", "stopped"];
 
+/// What tells which changes of the count were the operator's: a count outside new bounds may be moved
+/// by Kubernetes' autoscaler first.
+const OF_THE_SCALER: [&str; 1] = ["activities"];
+
 /// The part of an object that is compared.
 fn look(kind: Kind, object: &Value) -> Value {
     match kind {
@@ -106,11 +114,19 @@ fn look(kind: Kind, object: &Value) -> Value {
             "replicas": object.pointer("/spec/replicas"),
             "ready": object.pointer("/status/readyReplicas"),
         }),
+        Kind::Node => json!({
+            "labels": of_ours(object.pointer("/metadata/labels")),
+            "ownedFields": owned_fields(object),
+        }),
         _ => {
             let mut object = object.clone();
             let mut owned = owned_fields(&object);
-            for of_the_events in OF_THE_EVENTS {
-                without(&mut owned, &format!("f:{of_the_events}"));
+            for left_out in OF_THE_EVENTS.iter().chain(&OF_THE_SCALER) {
+                without(&mut owned, &format!("f:{left_out}"));
+            }
+            if kind == Kind::HorizontalPodAutoscaler {
+                // Kubernetes' own, which it looks after each 15 seconds.
+                object["status"].take();
             }
             if let Some(meta) = object["metadata"].as_object_mut() {
                 for of_this_one in
@@ -132,6 +148,11 @@ fn look(kind: Kind, object: &Value) -> Value {
                 status.remove("observedGeneration");
                 for of_the_events in OF_THE_EVENTS {
                     status.remove(of_the_events);
+                }
+                if let Some(scaling) = status.get_mut("scaling").and_then(Value::as_object_mut) {
+                    for of_the_scaler in OF_THE_SCALER {
+                        scaling.remove(of_the_scaler);
+                    }
                 }
                 if matches!(kind, Kind::Deployment | Kind::DisruptionBudget) {
                     // Kubernetes' own: times and its history.
@@ -155,11 +176,21 @@ fn look(kind: Kind, object: &Value) -> Value {
 /// The fields that the operator owns, by the subresource that it wrote them through.
 fn owned_fields(object: &Value) -> Value {
     let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let ours = entries.into_iter().flatten().filter(|entry| entry["manager"] == "linkspan");
+    let ours = entries.into_iter().flatten().filter(|entry| {
+        // The count may be moved by Kubernetes' autoscaler first.
+        entry["manager"] == "linkspan" && entry["subresource"] != "scale"
+    });
     let mut ours: Vec<Value> =
         ours.map(|e| json!([e["operation"], e["subresource"], e["fieldsV1"]])).collect();
     ours.sort_by_key(ToString::to_string);
     json!(ours)
+}
+
+/// The labels that are written on nodes.
+fn of_ours(labels: Option<&Value>) -> Value {
+    let labels = labels.and_then(Value::as_object).into_iter().flatten();
+    let ours = labels.filter(|(name, _)| name.starts_with("placement.ecs.linkspan.dev/"));
+    ours.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Takes a member out wherever it is.
@@ -191,14 +222,20 @@ struct Stable(Vec<(String, String)>);
 impl Stable {
     fn of(seen: &Seen) -> Self {
         let mut replaced = Vec::new();
+        let namespace = seen.ever.values().find_map(|(_, o, _)| text(o, "/metadata/namespace"));
+        let namespace = namespace.unwrap_or_default();
         for (uid, (kind, object, _)) in &seen.ever {
             let name = text(object, "/metadata/name").unwrap_or_default();
             if *kind == Kind::Service {
                 let slot = names::FIRST_SLOT;
-                let workload = names::workload(&name, uid, "", slot);
+                for (provider, of) in [("", ""), ("-a", " of a"), ("-b", " of b")] {
+                    let label = if provider.is_empty() { "" } else { &namespace };
+                    let workload = names::workload(&name, uid, &format!("{label}{provider}"), slot);
+                    replaced.push((workload, format!("{name}-<workload{of}>")));
+                }
                 let budget = names::disruption_budget(&name, uid, slot);
-                replaced.push((workload, format!("{name}-<workload>")));
                 replaced.push((budget, format!("{name}-<budget>")));
+                replaced.push((names::autoscaler(&name, uid), format!("{name}-<autoscaler>")));
                 for sequence in 1..10 {
                     let record = names::record(&name, uid, sequence);
                     replaced.push((record, format!("{name}-<record>-{sequence}")));
@@ -210,8 +247,9 @@ impl Stable {
                 replaced.push((uid.clone(), format!("<{kind:?} {name}>")));
             }
         }
-        let namespace = seen.ever.values().find_map(|(_, o, _)| text(o, "/metadata/namespace"));
-        replaced.extend(namespace.map(|name| (name, "<namespace>".to_owned())));
+        if !namespace.is_empty() {
+            replaced.push((namespace, "<namespace>".to_owned()));
+        }
         Self(replaced)
     }
 

@@ -1,5 +1,5 @@
 //! Who sees everything: all objects of every namespace as they are now, and how often each was
-//! made and removed.
+//! made and removed. A node that only one life has counts as of its namespace.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,17 +13,22 @@ use linkspan::world::Kind;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::proxy::OF_ONE_LIFE;
+
 /// The kinds that are seen: all that the operator makes, and all that comes of it.
-pub(crate) const KINDS: [Kind; 9] = [
+pub(crate) const KINDS: [Kind; 12] = [
     Kind::TaskDefinition,
     Kind::TaskDefinitionRevision,
     Kind::Service,
     Kind::ServiceDeployment,
     Kind::Deployment,
+    Kind::DaemonSet,
     Kind::ReplicaSet,
     Kind::Pod,
     Kind::Endpoints,
     Kind::DisruptionBudget,
+    Kind::HorizontalPodAutoscaler,
+    Kind::Node,
 ];
 
 /// What is and was in one namespace.
@@ -64,11 +69,6 @@ impl Witness {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is and was in a namespace.
-    pub(crate) fn of(&self, namespace: &str) -> Seen {
-        self.lock().get(namespace).cloned().unwrap_or_default()
     }
 
     fn news(&self, namespace: &str, looked_at: Option<u64>) -> Option<Seen> {
@@ -131,12 +131,9 @@ async fn follow(
             };
             version = object.resource_version().unwrap_or_default();
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            take(
-                seen.entry(object.namespace().unwrap_or_default()).or_default(),
-                kind,
-                object,
-                gone,
-            );
+            let life = object.labels().get(OF_ONE_LIFE).cloned();
+            let namespace = object.namespace().or(life).unwrap_or_default();
+            take(seen.entry(namespace).or_default(), kind, object, gone);
             drop(seen);
             tell.send_replace(());
         }
