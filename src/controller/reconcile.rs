@@ -125,7 +125,8 @@ async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
     match result {
         Ok(answer) => {
-            tracing::debug!(object = %write.key(), "wrote");
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::debug!(object = %write.key(), seconds, "wrote");
             // Read your own writes: the watch may be behind.
             take(shared, write, answer);
             Ok(())
