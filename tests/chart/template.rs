@@ -107,6 +107,38 @@ fn every_pod_keeps_to_the_restricted_profile_with_a_root_that_nothing_writes() {
 }
 
 #[test]
+fn hardened_values_close_what_the_defaults_leave_open() {
+    let values = "charts/linkspan/hardened.yaml";
+    let arguments = ["template", "linkspan", "charts/linkspan", "--namespace", "linkspan"];
+    let more = ["--kube-version", "1.33.0", "--set", "scheduler.enabled=true", "--values", values];
+    let manifests = documents(&done(&helm(None, &[&arguments[..], &more[..]].concat())));
+    let selector = &one(&manifests, "NetworkPolicy", "linkspan")["spec"]["podSelector"];
+    let selected = selector["matchLabels"].as_object().unwrap();
+    let pods = of_kind(&manifests, "Deployment").into_iter().map(|one| &one["spec"]["template"]);
+    let pods: Vec<&Value> = pods.chain(of_kind(&manifests, "Pod")).collect();
+    assert_eq!(pods.len(), 3, "operator, scheduler, test");
+    for pod in pods {
+        let labels = &pod["metadata"]["labels"];
+        assert!(selected.iter().all(|(name, value)| &labels[name] == value), "{labels}");
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(container["imagePullPolicy"], "Always");
+        for bound in ["requests", "limits"] {
+            assert!(container["resources"][bound]["ephemeral-storage"].is_string(), "{container}");
+        }
+    }
+    for rule in one(&manifests, "ClusterRole", "linkspan")["rules"].as_array().unwrap() {
+        assert!(!rule.to_string().contains('*'), "{rule}");
+    }
+    // Several operators, and one node does not take them all with it.
+    let deployment = one(&manifests, "Deployment", "linkspan");
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    let affinity = &deployment["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"];
+    let apart = &affinity["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"];
+    assert_eq!(apart["topologyKey"], "kubernetes.io/hostname");
+    one(&manifests, "PodDisruptionBudget", "linkspan");
+}
+
+#[test]
 fn everything_switched_on_is_there() {
     let manifests = template(&ALL);
     let kinds: BTreeSet<&str> = manifests.iter().map(|m| m["kind"].as_str().unwrap()).collect();
