@@ -196,6 +196,12 @@ fn switches_switch_what_they_say() {
     assert!(fence.contains("system:serviceaccount:linkspan:mine"), "{fence}");
     let tagged = template(&["image.tag=dev", "image.repository=localhost/linkspan"]);
     assert_eq!(container(&tagged)["image"], "localhost/linkspan:dev");
+    let anybody = ["podSecurityContext.runAsUser=null", "podSecurityContext.runAsGroup=null"];
+    for pod in of_kind(&template(&anybody), "Deployment") {
+        let security = &pod["spec"]["template"]["spec"]["securityContext"];
+        let restricted = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        assert_eq!(security, &restricted, "where users are given out by the cluster");
+    }
     let digest = format!("sha256:{}", "0".repeat(64));
     let pinned = template(&[&format!("image.digest={digest}")]);
     assert!(container(&pinned)["image"].as_str().unwrap().ends_with(&format!("@{digest}")));

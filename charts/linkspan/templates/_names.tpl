@@ -53,22 +53,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{- /* The restricted profile of Pod Security, and a root file system that nothing writes. */ -}}
-{{- define "linkspan.containerSecurity" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
-readOnlyRootFilesystem: true
-{{- end }}
-
-{{- define "linkspan.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
 {{- /* Which namespaces an admission policy looks at: those that are watched. */ -}}
 {{- define "linkspan.policyNamespaces" -}}
 {{- with .Values.watchNamespaces }}
