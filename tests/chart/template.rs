@@ -199,7 +199,8 @@ fn switches_switch_what_they_say() {
     let anybody = ["podSecurityContext.runAsUser=null", "podSecurityContext.runAsGroup=null"];
     for pod in of_kind(&template(&anybody), "Deployment") {
         let security = &pod["spec"]["template"]["spec"]["securityContext"];
-        let restricted = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        let restricted =
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
         assert_eq!(security, &restricted, "where users are given out by the cluster");
     }
     let digest = format!("sha256:{}", "0".repeat(64));
