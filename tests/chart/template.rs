@@ -209,6 +209,22 @@ fn switches_switch_what_they_say() {
 }
 
 #[test]
+fn an_operator_that_asks_others_has_a_file_of_authorities_to_trust() {
+    // Without any, it does not start: its image holds none.
+    let trusted = |settings: &[&str]| -> Vec<Value> {
+        let env = container(&template(settings))["env"].take();
+        let env = env.as_array().unwrap().iter();
+        env.filter(|one| one["name"] == "SSL_CERT_FILE").map(|one| one["value"].clone()).collect()
+    };
+    let own = json!("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+    assert!(trusted(&[]).is_empty());
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090"]), [own.clone()]);
+    assert_eq!(trusted(&["tracing.otlpEndpoint=http://collector:4318"]), [own]);
+    let another = "extraEnv=[{\"name\":\"SSL_CERT_FILE\",\"value\":\"/trusted/ca.crt\"}]";
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090", another]), ["/trusted/ca.crt"]);
+}
+
+#[test]
 fn the_second_scheduler_has_the_profiles_that_tasks_ask_for() {
     let manifests = template(&["scheduler.enabled=true"]);
     let config = one(&manifests, "ConfigMap", "linkspan-scheduler");

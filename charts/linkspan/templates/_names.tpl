@@ -53,6 +53,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
+{{- /* Whether extraEnv names the authorities that are trusted beside the API server's. */ -}}
+{{- define "linkspan.trusts" -}}
+{{- range .Values.extraEnv }}{{ if eq (toString .name) "SSL_CERT_FILE" }}yes{{ end }}{{ end }}
+{{- end }}
+
 {{- /* Which namespaces an admission policy looks at: those that are watched. */ -}}
 {{- define "linkspan.policyNamespaces" -}}
 {{- with .Values.watchNamespaces }}
