@@ -69,6 +69,7 @@ fn both_charts_have_the_same_definitions_and_keep_them() {
     assert_eq!(specs(&ours), specs(&apart));
     for crd in of_kind(&ours, "CustomResourceDefinition").into_iter().chain(&apart) {
         assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(crd["metadata"]["labels"]["app.kubernetes.io/name"], "linkspan");
     }
     // What comes out of the templates is what the source holds, number for number.
     let of = |name: String| documents(&read(&format!("crds/{name}"))).remove(0)["spec"].take();
