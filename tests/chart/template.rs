@@ -152,6 +152,20 @@ fn by_default_one_operator_for_all_namespaces() {
 }
 
 #[test]
+fn one_operator_may_take_the_lease_too() {
+    let manifests = template(&["leaderElection.always=true"]);
+    let deployment = one(&manifests, "Deployment", "linkspan");
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    assert_eq!(
+        deployment["spec"]["strategy"]["type"], "RollingUpdate",
+        "the Lease keeps them apart"
+    );
+    assert!(arguments(&manifests).iter().any(|argument| argument == "--leader-elect"));
+    one(&manifests, "Role", "linkspan-leader");
+    one(&manifests, "RoleBinding", "linkspan-leader");
+}
+
+#[test]
 fn an_operator_of_some_namespaces_has_roles_there_and_reads_nodes_and_providers() {
     let manifests = template(&["watchNamespaces=[\"shop\"]", "rbac.nodeWrites=false"]);
     let everywhere: Vec<&str> = of_kind(&manifests, "ClusterRoleBinding")
