@@ -69,6 +69,7 @@ fn both_charts_have_the_same_definitions_and_keep_them() {
     assert_eq!(specs(&ours), specs(&apart));
     for crd in of_kind(&ours, "CustomResourceDefinition").into_iter().chain(&apart) {
         assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(crd["metadata"]["labels"]["app.kubernetes.io/name"], "linkspan");
     }
     // What comes out of the templates is what the source holds, number for number.
     let of = |name: String| documents(&read(&format!("crds/{name}"))).remove(0)["spec"].take();
@@ -183,6 +184,20 @@ fn by_default_one_operator_for_all_namespaces() {
 }
 
 #[test]
+fn one_operator_may_take_the_lease_too() {
+    let manifests = template(&["leaderElection.always=true"]);
+    let deployment = one(&manifests, "Deployment", "linkspan");
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    assert_eq!(
+        deployment["spec"]["strategy"]["type"], "RollingUpdate",
+        "the Lease keeps them apart"
+    );
+    assert!(arguments(&manifests).iter().any(|argument| argument == "--leader-elect"));
+    one(&manifests, "Role", "linkspan-leader");
+    one(&manifests, "RoleBinding", "linkspan-leader");
+}
+
+#[test]
 fn an_operator_of_some_namespaces_has_roles_there_and_reads_nodes_and_providers() {
     let manifests = template(&["watchNamespaces=[\"shop\"]", "rbac.nodeWrites=false"]);
     let everywhere: Vec<&str> = of_kind(&manifests, "ClusterRoleBinding")
@@ -228,9 +243,32 @@ fn switches_switch_what_they_say() {
     assert!(fence.contains("system:serviceaccount:linkspan:mine"), "{fence}");
     let tagged = template(&["image.tag=dev", "image.repository=localhost/linkspan"]);
     assert_eq!(container(&tagged)["image"], "localhost/linkspan:dev");
+    let anybody = ["podSecurityContext.runAsUser=null", "podSecurityContext.runAsGroup=null"];
+    for pod in of_kind(&template(&anybody), "Deployment") {
+        let security = &pod["spec"]["template"]["spec"]["securityContext"];
+        let restricted =
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        assert_eq!(security, &restricted, "where users are given out by the cluster");
+    }
     let digest = format!("sha256:{}", "0".repeat(64));
     let pinned = template(&[&format!("image.digest={digest}")]);
     assert!(container(&pinned)["image"].as_str().unwrap().ends_with(&format!("@{digest}")));
+}
+
+#[test]
+fn an_operator_that_asks_others_has_a_file_of_authorities_to_trust() {
+    // Without any, it does not start: its image holds none.
+    let trusted = |settings: &[&str]| -> Vec<Value> {
+        let env = container(&template(settings))["env"].take();
+        let env = env.as_array().unwrap().iter();
+        env.filter(|one| one["name"] == "SSL_CERT_FILE").map(|one| one["value"].clone()).collect()
+    };
+    let own = json!("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+    assert!(trusted(&[]).is_empty());
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090"]), [own.clone()]);
+    assert_eq!(trusted(&["tracing.otlpEndpoint=http://collector:4318"]), [own]);
+    let another = "extraEnv=[{\"name\":\"SSL_CERT_FILE\",\"value\":\"/trusted/ca.crt\"}]";
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090", another]), ["/trusted/ca.crt"]);
 }
 
 #[test]
