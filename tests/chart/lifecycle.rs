@@ -145,7 +145,8 @@ async fn an_operator_of_one_namespace_sees_no_other_and_makes_the_default_provid
     let operator = Operator::start(&control_plane, &[]).await;
     until("the default provider is there", || async {
         let found = providers.get_opt("fargate").await.unwrap();
-        let judged = found.is_some_and(|provider| provider.status.is_some());
+        let status = found.and_then(|provider| provider.status);
+        let judged = status.is_some_and(|status| status.observed_generation > Some(0));
         if judged { Ok(()) } else { Err("it is not".to_owned()) }
     })
     .await;
@@ -157,7 +158,7 @@ async fn an_operator_of_one_namespace_sees_no_other_and_makes_the_default_provid
     }
     inside.steady("hello", 1, "hello:1").await;
     let unseen = outside.api::<Service>().get("hello").await.unwrap();
-    assert!(unseen.status.is_none(), "{:?}", unseen.status);
+    assert_eq!(status_of(&unseen).observed_generation, Some(-1), "{:?}", unseen.status);
 
     // A relist of one namespace forgets nothing of another, and what is there is never changed.
     let own = json!({"metadata": {"labels": {"mine": "yes"}}});
