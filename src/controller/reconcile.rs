@@ -58,31 +58,62 @@ async fn pass_over(shared: &Shared, key: &ObjectKey) {
 
 /// Plans; where the plan goes by something that no watch brings, it is looked at, and planned again.
 async fn plan_as_of_now(shared: &Shared, key: &ObjectKey) -> Plan {
-    let mut plan = plan_now(shared, key);
+    let mut plan = look(shared, key);
+    if key.kind == Kind::CapacityProvider {
+        plan = look_at_capacity(shared, key, plan).await;
+    }
+    remember(shared, key, &plan);
+    plan
+}
+
+/// What the plan of a capacity provider goes by beside what is watched: its NodePool, the scale of its
+/// group, and who runs on the nodes that it could do without.
+async fn look_at_capacity(shared: &Shared, key: &ObjectKey, mut plan: Plan) -> Plan {
     if let Some(target) = &plan.looks_at_pool {
         let found = sizes::look_at_pool(&shared.client, target).await;
         shared.write().node_pools.insert(key.clone(), found);
-        plan = plan_now(shared, key);
-    } else if key.kind == Kind::CapacityProvider {
+        plan = look(shared, key);
+    } else {
         shared.write().node_pools.remove(key);
     }
+    shared.write().guests.remove(key);
     let Some(target) = &plan.looks_at else {
-        if key.kind == Kind::CapacityProvider {
-            shared.write().scales.remove(key);
-        }
+        shared.write().scales.remove(key);
         return plan;
     };
     let looked = sizes::look(&shared.client, target).await;
     shared.write().scales.insert(key.clone(), looked);
-    plan_now(shared, key)
+    loop {
+        plan = look(shared, key);
+        let known = shared.read().guests.get(key).cloned().unwrap_or_default();
+        let unknown = plan.looks_at_nodes.iter().filter(|node| !known.contains_key(*node));
+        let unknown: Vec<String> = unknown.cloned().collect();
+        if unknown.is_empty() {
+            return plan;
+        }
+        for node in unknown {
+            let found = sizes::look_at_node(&shared.client, &node).await;
+            shared.write().guests.entry(key.clone()).or_default().insert(node, found);
+        }
+    }
 }
 
+/// Plans by what is known, and remembers what the next plan goes by.
 fn plan_now(shared: &Shared, key: &ObjectKey) -> Plan {
+    let plan = look(shared, key);
+    remember(shared, key, &plan);
+    plan
+}
+
+/// Plans by what is known.
+fn look(shared: &Shared, key: &ObjectKey) -> Plan {
     let moment = shared.memory.moment(key, now());
-    let plan = plan::plan(&shared.read(), key, &moment);
+    plan::plan(&shared.read(), key, &moment)
+}
+
+fn remember(shared: &Shared, key: &ObjectKey, plan: &Plan) {
     shared.memory.waits(key, plan.waiting.clone());
     shared.wanted.by(key, &plan.measures);
-    plan
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is where the shell reads the clock")]

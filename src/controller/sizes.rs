@@ -1,15 +1,18 @@
-//! What is the size of a capacity provider's group now? Read from the scale of the object it names.
+//! What is the size of a capacity provider's group now? Read from the scale of the object it names. And who
+//! runs on the nodes that it could do without? Of pods only those of services are watched.
 //!
 //! Each time before a plan that goes by it, so that no plan goes by an old one. What to make of it,
 //! and what to do where there is none, the plan says.
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1 as corev1;
+use kube::api::ListParams;
 use kube::core::{DynamicObject, GroupVersionKind};
 use kube::error::DiscoveryError;
-use kube::{Api, Client, Error, discovery};
+use kube::{Api, Client, Error, ResourceExt, discovery};
 
-use crate::plan::capacity_provider::{Looked, Scale, ScaleTarget, Unusable};
+use crate::plan::capacity_provider::{Guests, Looked, Scale, ScaleTarget, Unusable};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -38,6 +41,36 @@ pub(super) async fn look_at_pool(
     };
     let late = || Err(Unusable::Unreachable(format!("no answer within {} s", ANSWER.as_secs())));
     tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| late())
+}
+
+/// Looks who runs on a node: pods of DaemonSets and of the kubelet itself, and those that have ended, need
+/// no other node.
+pub(super) async fn look_at_node(client: &Client, node: &str) -> Guests {
+    let read = async {
+        let on_it = ListParams::default().fields(&format!("spec.nodeName={node}"));
+        let pods: Api<corev1::Pod> = Api::all(client.clone());
+        let all = pods.list(&on_it).await.map_err(|error| match error {
+            Error::Api(answer) => answer.message.clone(),
+            other => other.to_string(),
+        })?;
+        Ok(all
+            .iter()
+            .find(|pod| is_guest(pod))
+            .map(|pod| format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())))
+    };
+    let late = || Err(format!("no answer within {} s", ANSWER.as_secs()));
+    tokio::time::timeout(ANSWER, read).await.unwrap_or_else(|_| late())
+}
+
+fn is_guest(pod: &corev1::Pod) -> bool {
+    const OF_THE_KUBELET: &str = "kubernetes.io/config.mirror";
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let of_a_daemon = pod
+        .owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true) && owner.kind == "DaemonSet");
+    let has_ended = matches!(phase, Some("Succeeded" | "Failed"));
+    !of_a_daemon && !has_ended && !pod.annotations().contains_key(OF_THE_KUBELET)
 }
 
 async fn read(client: &Client, target: &ScaleTarget) -> Result<Scale, Unusable> {

@@ -104,6 +104,9 @@ pub struct Plan {
     pub looks_at: Option<ScaleTarget>,
     /// The NodePool that this plan wants to see in [`World::node_pools`]: likewise.
     pub looks_at_pool: Option<ScaleTarget>,
+    /// The nodes on which this plan wants to know of others' pods, in [`World::guests`]: likewise, until
+    /// it names none that was not looked at.
+    pub looks_at_nodes: Vec<String>,
 }
 
 impl Plan {

@@ -28,7 +28,7 @@ pub use shelf::{Change, Index, Owned, Shelf, Shelved};
 use crate::api;
 use crate::ecs::scaling::target_tracking::Timing;
 use crate::names;
-use crate::plan::capacity_provider::{Looked, Unusable};
+use crate::plan::capacity_provider::{Guests, Looked, Unusable};
 use crate::plan::scaling::measured::Measured;
 use crate::plan::{Write, roots_of};
 
@@ -85,6 +85,9 @@ pub struct World {
     /// What was found of the NodePools of capacity providers, by CapacityProvider: none, where there
     /// is no such object yet.
     pub node_pools: BTreeMap<ObjectKey, Result<Option<Value>, Unusable>>,
+    /// What was found of pods of others on the nodes that a capacity provider is about to end, by
+    /// CapacityProvider and node.
+    pub guests: BTreeMap<ObjectKey, BTreeMap<String, Guests>>,
     /// What was measured lately, by Service.
     pub measured: BTreeMap<ObjectKey, Measured>,
     /// Objects that are stored but cannot be decoded, with the decoder's message.

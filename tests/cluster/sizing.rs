@@ -178,8 +178,17 @@ async fn a_managed_group_of_none_gets_one_node_for_one_task_and_gives_it_back() 
     when("zeroed", "nothing to do", |status| reason(status).0 == "ScaledToZero").await;
     tasks(&place, "zeroed", 1).await;
     are_running(&place, 1).await;
-    assert_eq!(nodes("zeroed").await.len(), 1);
+    let there = nodes("zeroed").await;
+    assert_eq!(there.len(), 1);
+    // Somebody else's pod keeps the node, as long as it is there.
+    let guest = json!({"nodeName": there[0].name_any(), "tolerations": [{"operator": "Exists"}],
+        "containers": [{"name": "a", "image": "example/a:1"}]});
+    place.apply::<corev1::Pod>("guest", guest).await;
     tasks(&place, "zeroed", 0).await;
+    let named = format!("pod {}/guest runs on", place.namespace);
+    when("zeroed", "a guest is told of", |status| reason(status).1.contains(&named)).await;
+    assert_eq!(nodes("zeroed").await.len(), 1);
+    place.delete::<corev1::Pod>("guest").await;
     has_nodes("zeroed", 0).await;
     let status = when("zeroed", "none again", |status| status.desired == Some(0)).await;
     assert_eq!(status.last_activity.map(|last| (last.from, last.to)), Some((1, 0)));

@@ -25,7 +25,7 @@ pub use read::{findings, name_of, read, selection_of};
 pub use seen::{Condition, Seen, Standing, condition, see};
 pub use status::owner_of;
 pub(super) use status::plan;
-pub use target::{Looked, Scale, ScaleTarget, Unusable};
+pub use target::{Guests, Looked, Scale, ScaleTarget, Unusable};
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
 //! How large should a provider's group be, and what is to be written for that?
 //!
 //! The sum is [`crate::ecs::managed_scaling`]'s; here it meets the cluster: the scale of an object is
-//! the size, and a node is taken away only when it is empty and can be named.
+//! the size, and a node is taken away only when it is empty and can be named. Empty is a node without any
+//! pod but those of DaemonSets and of the kubelet itself: ECS looks at its tasks alone, since on its
+//! instances nothing else runs.
 //!
 //! A group shrinks in three steps, each of which is seen before the next. The status names the nodes
 //! that are to leave; the plans of those nodes keep tasks away from them and mark them
@@ -11,7 +13,7 @@
 //! Nothing here goes in circles: who sets the scale otherwise, or makes no nodes, is asked again
 //! after the warm-up at the earliest, and the status says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,6 +61,8 @@ pub(super) struct Sizing {
     pub(super) waiting: Option<Waiting>,
     /// The object whose scale the next plan wants to see.
     pub(super) looks_at: Option<ScaleTarget>,
+    /// The nodes on which the next plan wants to know of others' pods.
+    pub(super) looks_at_nodes: Vec<String>,
 }
 
 /// Everything that a group's size depends on.
@@ -209,6 +213,15 @@ impl Sizing {
     }
 }
 
+/// The nodes that may leave.
+struct Picked {
+    nodes: Vec<String>,
+    /// Whether it is not known of one of them who runs on it.
+    unknown: bool,
+    /// Why another is kept.
+    guests: Option<String>,
+}
+
 /// A group that can be sized.
 struct Sizer<'a> {
     around: &'a Around<'a>,
@@ -349,15 +362,19 @@ impl Sizer<'_> {
                        from a node that is to leave";
             if world.writes_nodes { Ok(()) } else { Err(why.to_owned()) }
         });
-        let picked = self.pick(up.saturating_sub(to));
+        let Picked { nodes: picked, unknown, guests } = self.pick(up.saturating_sub(to));
         if let Err(why) = may {
             sizing.remark = stay(&why);
             after.leaving.clear();
             return self.take_back(after, sizing);
         }
+        sizing.looks_at_nodes.clone_from(&picked);
+        if unknown {
+            return;
+        }
         if picked.is_empty() {
-            sizing.remark =
-                stay(&format!("none has the annotations {MACHINE} and {MACHINE_NAMESPACE}"));
+            let unnamed = format!("none has the annotations {MACHINE} and {MACHINE_NAMESPACE}");
+            sizing.remark = stay(&guests.unwrap_or(unnamed));
             after.leaving.clear();
             return self.take_back(after, sizing);
         }
@@ -390,9 +407,21 @@ impl Sizer<'_> {
     }
 
     /// The empty nodes that are to leave: those that were chosen before, then those that take no
-    /// tasks, then by name.
-    fn pick(&self, count: u32) -> Vec<String> {
-        let Around { seen, before, .. } = self.around;
+    /// tasks, then by name. A node on which pods of others run is none: who ends it might not move them.
+    fn pick(&self, count: u32) -> Picked {
+        let Around { seen, before, world, key, .. } = self.around;
+        let nothing = BTreeMap::new();
+        let found = world.guests.get(*key).unwrap_or(&nothing);
+        let mut guests = None;
+        let mut is_kept = |name: &str| {
+            let why = match found.get(name) {
+                None | Some(Ok(None)) => return false,
+                Some(Ok(Some(pod))) => format!("pod {pod} runs on {name}"),
+                Some(Err(why)) => format!("whose pods run on {name} cannot be seen: {why}"),
+            };
+            guests.get_or_insert(why);
+            true
+        };
         let mut empty: Vec<&String> =
             seen.empty.iter().filter(|name| self.is_named(name)).collect();
         empty.sort_by_key(|name| {
@@ -400,9 +429,11 @@ impl Sizer<'_> {
             (!before.leaving.contains(name), takes_tasks, *name)
         });
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let mut picked: Vec<String> = empty.into_iter().take(count).cloned().collect();
-        picked.sort();
-        picked
+        let free = empty.into_iter().filter(|name| !is_kept(name));
+        let mut nodes: Vec<String> = free.take(count).cloned().collect();
+        nodes.sort();
+        let unknown = nodes.iter().any(|name| !found.contains_key(name));
+        Picked { nodes, unknown, guests }
     }
 
     /// Whether it can be said of this node that it is to leave.

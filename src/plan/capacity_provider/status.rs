@@ -89,6 +89,7 @@ pub(in crate::plan) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> 
         waiting: sizing.waiting,
         looks_at: sizing.looks_at,
         looks_at_pool: pooling.looks_at,
+        looks_at_nodes: sizing.looks_at_nodes,
         ..Plan::default()
     };
     if after == before {

@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::api::Reason;
 
+/// A pod, as `namespace/name`, that nobody but its own controller would move from a node, if there is one;
+/// or why that cannot be seen.
+pub type Guests = Result<Option<String>, String>;
+
 /// An object with a scale subresource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScaleTarget {

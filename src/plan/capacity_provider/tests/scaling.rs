@@ -38,6 +38,8 @@ fn target() -> ScaleTarget {
 fn looked(world: &mut World, replicas: u32) {
     let scale = Scale { uid: "g".to_owned(), version: Some("7".to_owned()), replicas };
     world.scales.insert(key("web"), Looked { target: target(), found: Ok(scale) });
+    let nobody = |name: &str| (name.to_owned(), Ok(None));
+    world.guests.insert(key("web"), ["a", "b", "c", "d", "e", "f"].map(nobody).into());
 }
 
 /// So many nodes of 4 cores that a task each fills, named a, b, c; and as many empty ones.
@@ -130,6 +132,7 @@ fn follow(world: &mut World, size: usize, second: i64) {
         let mut made = node(&name, "web");
         made["metadata"]["creationTimestamp"] = json!(at(second).to_string());
         world.put(Kind::Node, made).unwrap();
+        world.guests.entry(key("web")).or_default().insert(name, Ok(None));
     }
     while world.nodes.len() > size {
         let marked = |name: &ObjectKey| {
@@ -337,6 +340,30 @@ fn an_empty_node_leaves_in_three_steps() {
 }
 
 #[test]
+fn a_node_on_which_others_run_is_not_empty() {
+    let mut world = group(1, 2, 0);
+    let guests = world.guests.get_mut(&key("web")).unwrap();
+    guests.insert("b".to_owned(), Ok(Some("kube-system/coredns-1".to_owned())));
+    guests.insert("c".to_owned(), Err("pods is forbidden".to_owned()));
+    assert_eq!(run(&mut world, 0, 3600, true), [] as [u32; 0]);
+    let told = said(&world).1;
+    assert!(told.contains("stay: pod kube-system/coredns-1 runs on b"), "{told}");
+    world.guests.get_mut(&key("web")).unwrap().insert("b".to_owned(), Ok(None));
+    assert_eq!(run(&mut world, 3600, 7200, true), [2]);
+    assert!(world.nodes.get("", "b").is_none(), "the other may have guests");
+}
+
+#[test]
+fn who_runs_on_a_node_is_asked_before_it_is_to_leave() {
+    let mut world = group(1, 1, 0);
+    world.guests.clear();
+    let written = run(&mut world, 0, 3600, true);
+    let plan = planned_at(&world, 3600);
+    assert_eq!((written, plan.looks_at_nodes), (vec![], vec!["b".to_owned()]));
+    assert_eq!(status(&world).leaving, [] as [String; 0]);
+}
+
+#[test]
 fn a_task_that_comes_in_between_keeps_the_node() {
     let mut world = group(1, 1, 0);
     run(&mut world, 0, 5, true);
@@ -399,6 +426,7 @@ fn machines_of_cluster_api_are_marked_before_and_the_mark_is_taken_back() {
         namespace: Some("capi".to_owned()),
         name: "md".to_owned(),
     };
+    looked(&mut world, 2);
     let scale = Scale { uid: "g".to_owned(), version: None, replicas: 2 };
     world.scales.insert(key("web"), Looked { target, found: Ok(scale) });
     assert_eq!(run(&mut world, 0, 905, false), Vec::<u32>::new());
