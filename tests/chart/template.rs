@@ -49,6 +49,12 @@ fn arguments(manifests: &[Value]) -> Vec<String> {
     serde_json::from_value(container(manifests)["args"].clone()).unwrap()
 }
 
+/// The namespaces in which there are roles.
+fn roles_in(manifests: &[Value]) -> BTreeSet<&str> {
+    let roles = of_kind(manifests, "Role").into_iter();
+    roles.map(|role| role["metadata"]["namespace"].as_str().unwrap()).collect()
+}
+
 #[test]
 fn both_charts_pass_helms_linter() {
     let said = done(&helm(None, &["lint", "--strict", "charts/linkspan", "charts/linkspan-crds"]));
@@ -139,15 +145,27 @@ fn by_default_one_operator_for_all_namespaces() {
     let manifests = template(&[]);
     let deployment = one(&manifests, "Deployment", "linkspan");
     assert_eq!(deployment["spec"]["replicas"], 1);
-    assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate", "never two at once");
+    assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
     let arguments = arguments(&manifests);
-    assert!(
-        !arguments.iter().any(|a| a.contains("leader") || a.contains("watch")),
-        "{arguments:?}"
-    );
-    assert!(of_kind(&manifests, "Role").is_empty());
+    assert!(!arguments.iter().any(|a| a.contains("watch")), "{arguments:?}");
+    assert_eq!(roles_in(&manifests), BTreeSet::from(["linkspan"]), "the Lease's");
     assert!(of_kind(&manifests, "PodDisruptionBudget").is_empty());
     assert_eq!(container(&manifests)["imagePullPolicy"], "IfNotPresent");
+}
+
+#[test]
+fn any_number_of_operators_takes_the_lease_and_may() {
+    for replicas in ["replicaCount=1", "replicaCount=2", "replicaCount=0"] {
+        let manifests = template(&[replicas]);
+        let arguments = arguments(&manifests);
+        assert!(arguments.iter().any(|a| a == "--leader-elect"), "{replicas}: {arguments:?}");
+        let role = one(&manifests, "Role", "linkspan-leader");
+        assert_eq!(role["rules"][1]["resourceNames"], json!(["linkspan"]), "{replicas}");
+        // Helm can take back only what it set itself: beside Recreate there may be no such bounds.
+        let strategy = &one(&manifests, "Deployment", "linkspan")["spec"]["strategy"];
+        let rolls = strategy["type"] == "RollingUpdate";
+        assert_eq!(rolls, strategy["rollingUpdate"]["maxSurge"].is_string(), "{strategy}");
+    }
 }
 
 #[test]
@@ -164,10 +182,8 @@ fn an_operator_of_some_namespaces_has_roles_there_and_reads_nodes_and_providers(
             assert!(resource == "nodes" || resource.starts_with("capacityproviders"), "{resource}");
         }
     }
-    let roles = of_kind(&manifests, "Role");
-    let namespaces: BTreeSet<&str> =
-        roles.iter().map(|role| role["metadata"]["namespace"].as_str().unwrap()).collect();
-    assert_eq!(namespaces, BTreeSet::from(["default", "shop"]), "default: Events of providers");
+    let wanted = BTreeSet::from(["default", "linkspan", "shop"]);
+    assert_eq!(roles_in(&manifests), wanted, "default: Events of providers; linkspan: the Lease");
     for policy in of_kind(&manifests, "ValidatingAdmissionPolicy") {
         let selector = &policy["spec"]["matchConstraints"]["namespaceSelector"];
         assert_eq!(selector["matchExpressions"][0]["values"], json!(["shop"]));
