@@ -169,6 +169,40 @@ fn any_number_of_operators_takes_the_lease_and_may() {
 }
 
 #[test]
+fn two_releases_in_a_namespace_have_a_lease_each() {
+    for name in ["linkspan", "other"] {
+        let manifests = template(&[&format!("fullnameOverride={name}")]);
+        let deployment = one(&manifests, "Deployment", name);
+        let given = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        let lease = json!(format!("--lease-name={name}"));
+        assert!(given.as_array().unwrap().contains(&lease), "{given}");
+        let role = one(&manifests, "Role", &format!("{name}-leader"));
+        assert_eq!(role["rules"][1]["resourceNames"], json!([name]));
+    }
+}
+
+#[test]
+fn an_operator_that_leaves_nodes_and_capacity_to_another_only_reads_them() {
+    let settings = [
+        "watchNamespaces=[\"shop\"]",
+        "rbac.nodeWrites=false",
+        "rbac.capacityWrites=false",
+        "rbac.nodePools=true",
+        "rbac.scaleTargets=[{\"group\":\"cluster.x-k8s.io\",\"resource\":\"machinedeployments\"}]",
+    ];
+    let manifests = template(&settings);
+    for rule in one(&manifests, "ClusterRole", "linkspan")["rules"].as_array().unwrap() {
+        assert_eq!(rule["verbs"], json!(["list", "watch"]), "{rule}");
+    }
+    assert_eq!(roles_in(&manifests), BTreeSet::from(["linkspan", "shop"]), "the Lease's, its own");
+    let environment = container(&manifests)["env"].clone();
+    for name in ["LINKSPAN_NODE_WRITES", "LINKSPAN_CAPACITY_WRITES"] {
+        let off = json!({"name": name, "value": "false"});
+        assert!(environment.as_array().unwrap().contains(&off), "{environment}");
+    }
+}
+
+#[test]
 fn an_operator_of_some_namespaces_has_roles_there_and_reads_nodes_and_providers() {
     let manifests = template(&["watchNamespaces=[\"shop\"]", "rbac.nodeWrites=false"]);
     let everywhere: Vec<&str> = of_kind(&manifests, "ClusterRoleBinding")
