@@ -28,6 +28,7 @@ use crate::ecs::members::Input;
     printcolumn = r#"{"name":"Tasks","type":"integer","jsonPath":".status.tasks"}"#,
     printcolumn = r#"{"name":"Reservation","type":"integer","jsonPath":".status.reservation"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(transparent)]

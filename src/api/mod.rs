@@ -35,7 +35,9 @@ pub use task_definition::{
     TaskDefinitionRevisionStatus, TaskDefinitionSpec, TaskDefinitionStatus,
 };
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON,
+};
 use kube::CustomResourceExt;
 
 /// The version that is served and stored.
@@ -44,13 +46,26 @@ pub const VERSION: &str = "v1alpha1";
 /// All CRDs, in the order of the documentation.
 pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![
-        TaskDefinition::crd(),
+        unseen_at_first(TaskDefinition::crd()),
         TaskDefinitionRevision::crd(),
-        Service::crd(),
+        unseen_at_first(Service::crd()),
         ServiceDeployment::crd(),
-        Task::crd(),
-        Rule::crd(),
-        CapacityProvider::crd(),
-        Cluster::crd(),
+        unseen_at_first(Task::crd()),
+        unseen_at_first(Rule::crd()),
+        unseen_at_first(CapacityProvider::crd()),
+        unseen_at_first(Cluster::crd()),
     ]
+}
+
+/// Gives what users make a status that says nobody has looked at it: kstatus (Flux, `helm --wait`) takes
+/// an object without any for one that is ready. No generation is below 1.
+fn unseen_at_first(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let members = schema.and_then(|schema| schema.properties.as_mut());
+        if let Some(status) = members.and_then(|members| members.get_mut("status")) {
+            status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+        }
+    }
+    crd
 }

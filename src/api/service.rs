@@ -28,12 +28,15 @@ use crate::ecs::scaling::state::ScalingState;
         label_selector_path = ".status.selector"
     ),
     printcolumn = r#"{"name":"Task-Definition","type":"string","jsonPath":".status.taskDefinition"}"#,
+    printcolumn = r#"{"name":"Strategy","type":"string","priority":1,"jsonPath":".spec.schedulingStrategy"}"#,
+    printcolumn = r#"{"name":"Cluster","type":"string","priority":1,"jsonPath":".spec.cluster"}"#,
     printcolumn = r#"{"name":"Desired","type":"integer","jsonPath":".spec.desiredCount"}"#,
     printcolumn = r#"{"name":"Running","type":"integer","jsonPath":".status.runningCount"}"#,
     printcolumn = r#"{"name":"Pending","type":"integer","jsonPath":".status.pendingCount"}"#,
     printcolumn = r#"{"name":"Rollout","type":"string","jsonPath":".status.deployments[0].rolloutState"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(transparent)]

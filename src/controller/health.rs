@@ -33,7 +33,7 @@ async fn readiness(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let (leads, depth) = (shared.leadership.leads(), shared.due.depth());
+    let (leads, depth) = (shared.leadership.leads(), shared.queue.depth());
     shared.metrics.look(leads, depth);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let gauges = gauges::of(&shared.read());

@@ -56,7 +56,8 @@ impl Asked {
     /// The address of the Prometheus cannot be one.
     pub(crate) fn new(kubernetes: Client, prometheus: Option<http::Uri>) -> anyhow::Result<Self> {
         // Without any credentials: those of the API server are for the API server.
-        let prometheus = prometheus.map(|address| Client::try_from(kube::Config::new(address)));
+        let prometheus =
+            prometheus.map(|address| Client::try_from(super::without_credentials(address)));
         Ok(Self { kubernetes, prometheus: prometheus.transpose()? })
     }
 }

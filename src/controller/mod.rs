@@ -31,7 +31,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::http::{HeaderValue, Uri, header};
 use kube::Client;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 pub use apply::Applier;
@@ -105,11 +104,10 @@ impl Default for Settings {
 pub(crate) struct Shared {
     world: RwLock<World>,
     client: Client,
-    requests: UnboundedSender<queue::Request>,
     applier: Applier,
     recorder: report::Recorder,
     memory: Memory,
-    due: queue::Due,
+    queue: queue::Queue,
     wanted: measure::Wanted,
     metrics: Metrics,
     leadership: Leadership,
@@ -132,10 +130,8 @@ impl Shared {
 
     /// Has an object planned for after a while.
     fn request(&self, key: ObjectKey, after: Duration) {
-        self.due.asked(&key, after);
+        self.queue.ask(key, after);
         self.metrics.asked();
-        // With the queue gone, the operator is stopping.
-        let _ = self.requests.send(queue::request(key, after));
     }
 }
 
@@ -160,7 +156,6 @@ pub async fn run(
     config.headers.push((header::USER_AGENT, agent.unwrap_or(HeaderValue::from_static(name))));
     let namespace = config.default_namespace.clone();
     let client = Client::try_from(config).context("connecting to the API server")?;
-    let (requests, received) = tokio::sync::mpsc::unbounded_channel();
     let (reports, reported) = tokio::sync::mpsc::channel(report::MOST_WAITING);
     let minor = server_minor(&client).await.context("asking the API server for its version")?;
     tracing::info!(kubernetes = format!("1.{minor}"), "connected");
@@ -181,11 +176,10 @@ pub async fn run(
             ..World::of_a_cluster()
         }),
         client: client.clone(),
-        requests,
         applier: Applier::new(client.clone()),
         recorder: report::Recorder::new(reports),
         memory: Memory::default(),
-        due: queue::Due::default(),
+        queue: queue::Queue::new(settings.concurrency),
         wanted: measure::Wanted::default(),
         metrics: Metrics::new(),
         leadership,
@@ -219,7 +213,7 @@ pub async fn run(
     // and then given back.
     let done = CancellationToken::new();
     let claimant = claimant.map(|claimant| tokio::spawn(claimant.run(done.clone())));
-    queue::run(&shared, received, stop).await;
+    queue::run(&shared, stop).await;
     done.cancel();
     if let Some(claimant) = claimant {
         claimant.await.context("the claimant of the Lease was lost")?;
@@ -227,6 +221,16 @@ pub async fn run(
     // Watches and the health endpoint end with their set.
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How an address that the admin names is spoken to: nothing that is known of the API server is used.
+pub(crate) fn without_credentials(address: Uri) -> kube::Config {
+    // Over plain HTTP no certificate is looked at. An image that holds none, from which those of the machine
+    // cannot be read, would be refused all the same.
+    let none = (address.scheme_str() == Some("http")).then(Vec::new);
+    let mut config = kube::Config::new(address);
+    config.root_cert = none;
+    config
 }
 
 async fn server_minor(client: &Client) -> Result<u32, kube::Error> {

@@ -1,5 +1,6 @@
 //! One object, once: plan, carry out, report, and when to look again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use super::telemetry::traced;
 use super::{Shared, sizes, watch};
 use crate::plan::capacity_provider::{Looked, Scale};
 use crate::plan::{self, Plan, Rejection, Write, is_root};
-use crate::world::{Kind, ObjectKey};
+use crate::world::{Kind, ObjectKey, World};
 
 /// Even without any event, each object is looked at again after so long.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(3600);
@@ -125,7 +126,8 @@ async fn carry_out_one(shared: &Shared, write: &Write) -> Result<(), Error> {
     shared.metrics.wrote(write, result.as_ref().err(), started.elapsed());
     match result {
         Ok(answer) => {
-            tracing::debug!(object = %write.key(), "wrote");
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::debug!(object = %write.key(), seconds, "wrote");
             // Read your own writes: the watch may be behind.
             take(shared, write, answer);
             Ok(())
@@ -159,20 +161,33 @@ fn take(shared: &Shared, write: &Write, answer: Option<Value>) {
         }
         _ => {}
     }
-    let taken = watch::take_answer(&mut shared.write(), key, answer);
-    match taken {
-        Ok(mut roots) => {
-            if let Write::Status { .. } = write
-                && is_root(key.kind)
-            {
+    let is_own_status = matches!(write, Write::Status { .. }) && is_root(key.kind);
+    match take_in(&mut shared.write(), key, answer, is_own_status) {
+        Ok(roots) => {
+            if is_own_status {
                 shared.memory.status_written(key);
-                // No plan depends on the status that it wrote itself; a backoff would.
-                roots.remove(key);
             }
             watch::request(shared, key.kind, roots);
         }
         Err(error) => tracing::warn!(object = %key, %error, "an answer does not decode"),
     }
+}
+
+/// Takes in the answer to a write; tells who must be planned for.
+fn take_in(
+    world: &mut World,
+    key: &ObjectKey,
+    answer: Option<Value>,
+    is_own_status: bool,
+) -> Result<BTreeSet<ObjectKey>, serde_json::Error> {
+    let before = world.asked(key);
+    let mut roots = watch::take_answer(world, key, answer)?;
+    // No plan depends on the status that it wrote itself; a backoff would. But the answer may bring what
+    // a user has changed meanwhile, of which the watch will then have nothing new to tell.
+    if is_own_status && world.asked(key) == before {
+        roots.remove(key);
+    }
+    Ok(roots)
 }
 
 fn settled(shared: &Shared, key: &ObjectKey, plan: &Plan, later: Option<Duration>) -> Duration {
@@ -235,5 +250,53 @@ async fn tell_of_rejection(shared: &Shared, key: &ObjectKey, rejection: Rejectio
             }
         }
         Err(error) => tracing::warn!(object = %key, %error, "the refusal could not be reported"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn service(version: u32, more: &Value) -> Value {
+        let mut service = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "1", "generation": 1,
+                "resourceVersion": version.to_string()},
+            "spec": {"taskDefinition": "web"}});
+        json_patch(&mut service, more);
+        service
+    }
+
+    fn json_patch(into: &mut Value, from: &Value) {
+        match (into, from) {
+            (Value::Object(into), Value::Object(from)) => {
+                for (name, value) in from {
+                    json_patch(into.entry(name.clone()).or_insert(Value::Null), value);
+                }
+            }
+            (into, from) => into.clone_from(from),
+        }
+    }
+
+    #[test]
+    fn what_a_user_changed_while_the_status_was_written_is_planned_for() {
+        let key = ObjectKey::new(Kind::Service, "shop", "web");
+        let status = json!({"status": {"runningCount": 1}});
+        let meanwhile = [
+            (json!({}), false),
+            (json!({"metadata": {"generation": 2}, "spec": {"desiredCount": 3}}), true),
+            (json!({"metadata": {"annotations": {"a": "b"}}}), true),
+            (json!({"metadata": {"labels": {"a": "b"}}}), true),
+            (json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}), true),
+        ];
+        for (change, expected) in meanwhile {
+            let mut world = World::default();
+            take_in(&mut world, &key, Some(service(1, &json!({}))), false).unwrap();
+            let mut answer = service(3, &status);
+            json_patch(&mut answer, &change);
+            let roots = take_in(&mut world, &key, Some(answer), true).unwrap();
+            assert_eq!(roots.contains(&key), expected, "{change}");
+        }
     }
 }

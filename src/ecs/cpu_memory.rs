@@ -69,7 +69,9 @@ pub fn cpu_quantity(millicores: i64) -> String {
 /// MiB as a quantity, in the form to which the API server normalises it.
 pub fn memory_quantity(mebibytes: i64) -> String {
     const TEBIBYTE: i64 = 1024 * 1024;
-    if mebibytes % TEBIBYTE == 0 {
+    if mebibytes == 0 {
+        "0".to_owned()
+    } else if mebibytes % TEBIBYTE == 0 {
         format!("{}Ti", mebibytes / TEBIBYTE)
     } else if mebibytes % 1024 == 0 {
         format!("{}Gi", mebibytes / 1024)

@@ -10,7 +10,7 @@ use super::conditions::{Outcome, advance, fully_supported, newly_stalled, progre
 use super::finding::{Findings, in_one_line};
 use super::judge::{is_empty, judge};
 use super::mapping::{Tables, name_of, owner_of_cluster};
-use super::{Moment, Note, Plan, Write};
+use super::{Moment, Note, Plan, Write, size};
 use crate::api::{PlainStatus, Reason};
 use crate::ecs::members::Input;
 use crate::ecs::reference::is_name;
@@ -22,6 +22,9 @@ pub(super) const DEFAULT_STRATEGY: &str = "defaultCapacityProviderStrategy";
 /// What is found in a Cluster's spec.
 pub fn findings(spec: &Value, name: &str) -> Findings {
     let mut findings = Findings::default();
+    if size::reduced(spec, size::MOST_OF_CLUSTER, &mut findings).is_some() {
+        return findings;
+    }
     judge(Input::Cluster, spec, &mut findings);
     if !is_name(name) {
         findings.refuse_value("clusterName", name, "must be 1 to 255 letters, digits, - and _");

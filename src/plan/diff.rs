@@ -88,10 +88,12 @@ pub fn is_met(intent: &Value, observed: &Value) -> bool {
             })
         }
         (Value::Array(intent), Value::Array(observed)) => match key_of(intent) {
-            Some(key) => intent.iter().all(|wanted| {
-                observed
-                    .iter()
-                    .find(|found| key.iter().all(|name| wanted.get(name) == found.get(name)))
+            Some(key) => intent.iter().enumerate().all(|(at, wanted)| {
+                let is_it =
+                    |found: &&Value| key.iter().all(|name| wanted.get(name) == found.get(name));
+                // Where others add nothing, it stands at its own place.
+                let here = observed.get(at).filter(is_it);
+                here.or_else(|| observed.iter().find(is_it))
                     .is_some_and(|found| is_met(wanted, found))
             }),
             None => {

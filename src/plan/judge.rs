@@ -134,11 +134,9 @@ fn known(input: Input, member: &Member, value: &Value, path: String, findings: &
     children(input, member, value, &path, findings);
     if let Verdict::Approximated(how) = member.verdict {
         // What is said of the whole is not said again of its parts.
-        let mut at = 0;
-        findings.0.retain(|finding| {
-            at += 1;
-            at <= from || finding.level != Level::Differs || finding.message != how
-        });
+        let mut of_parts = findings.0.split_off(from);
+        of_parts.retain(|finding| finding.level != Level::Differs || finding.message != how);
+        findings.0.append(&mut of_parts);
     }
 }
 

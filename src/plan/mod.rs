@@ -34,6 +34,7 @@ pub mod pod;
 mod route;
 pub mod scaling;
 pub mod service;
+mod size;
 mod tags;
 pub mod task_definition;
 

@@ -16,6 +16,7 @@ use k8s_openapi::api::autoscaling::v2 as autoscalingv2;
 use k8s_openapi::api::core::v1 as corev1;
 use k8s_openapi::api::networking::v1 as networkingv1;
 use k8s_openapi::api::policy::v1 as policyv1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 pub use key::{Kind, ObjectKey};
@@ -130,6 +131,24 @@ impl World {
         }
         if let Some(unreadable) = self.unreadable.get(key) {
             return Some((unreadable.uid.clone(), unreadable.generation));
+        }
+        each_kind!(key.kind, of(self, key))
+    }
+
+    /// What of an object somebody else than the operator sets: it changes with the spec, the labels, the
+    /// annotations and a deletion, and not with the status.
+    pub fn asked(&self, key: &ObjectKey) -> Option<ObjectMeta> {
+        fn of<K: Shelved>(world: &World, key: &ObjectKey) -> Option<ObjectMeta> {
+            let object = K::shelf(world).get(&key.namespace, &key.name)?;
+            let meta = object.meta();
+            Some(ObjectMeta {
+                uid: meta.uid.clone(),
+                generation: meta.generation,
+                labels: meta.labels.clone(),
+                annotations: meta.annotations.clone(),
+                deletion_timestamp: meta.deletion_timestamp.clone(),
+                ..ObjectMeta::default()
+            })
         }
         each_kind!(key.kind, of(self, key))
     }

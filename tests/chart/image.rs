@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::manifests::root;
+use crate::manifests::{read, root};
 
 struct Scratch(PathBuf);
 
@@ -142,4 +142,29 @@ fn a_program_that_needs_libraries_is_refused() {
     let said = String::from_utf8(done.stderr).unwrap();
     assert!(!done.status.success() && said.contains("is not static"), "{said}");
     assert!(!scratch.0.join("a.tar").exists());
+}
+
+#[test]
+fn the_dockerfile_builds_the_same_of_what_is_let_into_it() {
+    let (dockerfile, script) = (read("Dockerfile"), read("scripts/image"));
+    let flags = ["--locked", "--release", "--no-default-features", "+crt-static"];
+    for part in flags.iter().chain(&["linkspan", "65532:65532", "/linkspan"]) {
+        assert!(dockerfile.contains(part) && script.contains(part), "{part}");
+    }
+    assert!(dockerfile.contains("--features controller"));
+    assert!(script.contains(r#""--features", "controller""#));
+    let let_in = read(".dockerignore");
+    let copies = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    for copy in copies.filter(|copy| !copy.starts_with("--from")) {
+        let mut paths: Vec<&str> = copy.split_whitespace().collect();
+        paths.pop();
+        for path in paths {
+            assert!(root(path).exists(), "{path}");
+            assert!(let_in.lines().any(|line| line == format!("!{path}")), "{path}");
+        }
+    }
+    // What the manifest and the sources name beside themselves.
+    for folder in ["src", "benches", "examples"] {
+        assert!(dockerfile.contains(&format!("COPY {folder} {folder}\n")), "{folder}");
+    }
 }

@@ -81,10 +81,12 @@ async fn what_runs_outlives_upgrade_rollback_uninstall_and_reinstall() {
     })
     .await;
 
-    install(&control_plane, &["concurrency=8"]);
+    install(&control_plane, &["concurrency=8", "replicaCount=2"]);
+    assert!(argument(&client, "--leader-elect").await.is_some());
     assert_eq!(argument(&client, "--concurrency=").await.as_deref(), Some("--concurrency=8"));
     run(&["rollback", "linkspan", "1", "--wait"]);
     assert_eq!(argument(&client, "--concurrency=").await.as_deref(), Some("--concurrency=16"));
+    assert!(argument(&client, "--leader-elect").await.is_none(), "one operator, as at first");
     assert_eq!(tasks(&place, &service).await, before);
 
     let said = run(&["uninstall", "linkspan"]);
@@ -144,7 +146,8 @@ async fn an_operator_of_two_namespaces_sees_no_other_and_makes_the_default_provi
     let operator = Operator::start(&control_plane, &[]).await;
     until("the default provider is there", || async {
         let found = providers.get_opt("fargate").await.unwrap();
-        let judged = found.is_some_and(|provider| provider.status.is_some());
+        let status = found.and_then(|provider| provider.status);
+        let judged = status.is_some_and(|status| status.observed_generation > Some(0));
         if judged { Ok(()) } else { Err("it is not".to_owned()) }
     })
     .await;
@@ -158,7 +161,7 @@ async fn an_operator_of_two_namespaces_sees_no_other_and_makes_the_default_provi
         place.steady("hello", 1, "hello:1").await;
     }
     let unseen = outside.api::<Service>().get("hello").await.unwrap();
-    assert!(unseen.status.is_none(), "{:?}", unseen.status);
+    assert_eq!(status_of(&unseen).observed_generation, Some(-1), "{:?}", unseen.status);
 
     // What is there is never changed; and where both namespaces are listed anew, the list of one forgets
     // nothing of the other.

@@ -75,6 +75,7 @@ fn both_charts_have_the_same_definitions_and_keep_them() {
     assert_eq!(specs(&ours), specs(&apart));
     for crd in of_kind(&ours, "CustomResourceDefinition").into_iter().chain(&apart) {
         assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(crd["metadata"]["labels"]["app.kubernetes.io/name"], "linkspan");
     }
     // What comes out of the templates is what the source holds, number for number.
     let of = |name: String| documents(&read(&format!("crds/{name}"))).remove(0)["spec"].take();
@@ -110,6 +111,38 @@ fn every_pod_keeps_to_the_restricted_profile_with_a_root_that_nothing_writes() {
         );
         assert!(container["resources"]["requests"]["cpu"].is_string());
     }
+}
+
+#[test]
+fn hardened_values_close_what_the_defaults_leave_open() {
+    let values = "charts/linkspan/hardened.yaml";
+    let arguments = ["template", "linkspan", "charts/linkspan", "--namespace", "linkspan"];
+    let more = ["--kube-version", "1.33.0", "--set", "scheduler.enabled=true", "--values", values];
+    let manifests = documents(&done(&helm(None, &[&arguments[..], &more[..]].concat())));
+    let selector = &one(&manifests, "NetworkPolicy", "linkspan")["spec"]["podSelector"];
+    let selected = selector["matchLabels"].as_object().unwrap();
+    let pods = of_kind(&manifests, "Deployment").into_iter().map(|one| &one["spec"]["template"]);
+    let pods: Vec<&Value> = pods.chain(of_kind(&manifests, "Pod")).collect();
+    assert_eq!(pods.len(), 3, "operator, scheduler, test");
+    for pod in pods {
+        let labels = &pod["metadata"]["labels"];
+        assert!(selected.iter().all(|(name, value)| &labels[name] == value), "{labels}");
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(container["imagePullPolicy"], "Always");
+        for bound in ["requests", "limits"] {
+            assert!(container["resources"][bound]["ephemeral-storage"].is_string(), "{container}");
+        }
+    }
+    for rule in one(&manifests, "ClusterRole", "linkspan")["rules"].as_array().unwrap() {
+        assert!(!rule.to_string().contains('*'), "{rule}");
+    }
+    // Several operators, and one node does not take them all with it.
+    let deployment = one(&manifests, "Deployment", "linkspan");
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    let affinity = &deployment["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"];
+    let apart = &affinity["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"];
+    assert_eq!(apart["topologyKey"], "kubernetes.io/hostname");
+    one(&manifests, "PodDisruptionBudget", "linkspan");
 }
 
 #[test]
@@ -246,9 +279,32 @@ fn switches_switch_what_they_say() {
     assert!(fence.contains("system:serviceaccount:linkspan:mine"), "{fence}");
     let tagged = template(&["image.tag=dev", "image.repository=localhost/linkspan"]);
     assert_eq!(container(&tagged)["image"], "localhost/linkspan:dev");
+    let anybody = ["podSecurityContext.runAsUser=null", "podSecurityContext.runAsGroup=null"];
+    for pod in of_kind(&template(&anybody), "Deployment") {
+        let security = &pod["spec"]["template"]["spec"]["securityContext"];
+        let restricted =
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        assert_eq!(security, &restricted, "where users are given out by the cluster");
+    }
     let digest = format!("sha256:{}", "0".repeat(64));
     let pinned = template(&[&format!("image.digest={digest}")]);
     assert!(container(&pinned)["image"].as_str().unwrap().ends_with(&format!("@{digest}")));
+}
+
+#[test]
+fn an_operator_that_asks_others_has_a_file_of_authorities_to_trust() {
+    // Without any, it does not start: its image holds none.
+    let trusted = |settings: &[&str]| -> Vec<Value> {
+        let env = container(&template(settings))["env"].take();
+        let env = env.as_array().unwrap().iter();
+        env.filter(|one| one["name"] == "SSL_CERT_FILE").map(|one| one["value"].clone()).collect()
+    };
+    let own = json!("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+    assert!(trusted(&[]).is_empty());
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090"]), [own.clone()]);
+    assert_eq!(trusted(&["tracing.otlpEndpoint=http://collector:4318"]), [own]);
+    let another = "extraEnv=[{\"name\":\"SSL_CERT_FILE\",\"value\":\"/trusted/ca.crt\"}]";
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090", another]), ["/trusted/ca.crt"]);
 }
 
 #[test]

@@ -278,7 +278,7 @@ async fn the_operator_uses_every_right_that_it_has_and_asks_for_no_other() {
     }
 
     only_where_it_should(&control_plane, &place);
-    operator_serves_the_dashboards_metrics(&operator).await;
+    the_metrics_are_those_that_are_named(&operator).await;
     place.api::<Service>().delete("web", &DeleteParams::foreground()).await.unwrap();
     drop(operator);
     control_plane.stop().await;
@@ -297,12 +297,19 @@ fn only_where_it_should(control_plane: &ControlPlane, place: &Place) {
     }
 }
 
-/// What the dashboard and the alerts ask for is served under that name.
-async fn operator_serves_the_dashboards_metrics(operator: &Operator) {
+/// What the dashboard and the alerts ask for and the docs name is served under that name, and the docs
+/// name all that is served.
+async fn the_metrics_are_those_that_are_named(operator: &Operator) {
     let served = operator.get("/metrics").await;
+    let told = read("docs/operations.md");
+    for line in served.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let family = line.split(' ').next().unwrap();
+        assert!(told.contains(family), "docs/operations.md does not name {family}");
+    }
     let asked = [
         read("charts/linkspan/files/dashboard.json"),
         read("charts/linkspan/templates/prometheusrule.yaml"),
+        told,
     ]
     .join("\n");
     let mut names = BTreeSet::new();

@@ -74,8 +74,13 @@ async fn a_collector_gets_each_pass_with_its_writes_and_log_lines_name_the_trace
         "traced",
         0,
         &arguments.map(ToOwned::to_owned),
-        &[("KUBECONFIG", &*kubeconfig), ("OTEL_BSP_SCHEDULE_DELAY", "200")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        // As in the image, no file says whom to trust.
+        &[
+            ("KUBECONFIG", &*kubeconfig),
+            ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+            ("SSL_CERT_FILE", "/dev/null"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     place.task_definition("shop", "example/shop:1").await;
     place.service("web", json!({"taskDefinition": "shop", "desiredCount": 2})).await;

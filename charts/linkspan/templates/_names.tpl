@@ -53,20 +53,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{- /* The restricted profile of Pod Security, and a root file system that nothing writes. */ -}}
-{{- define "linkspan.containerSecurity" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
-readOnlyRootFilesystem: true
-{{- end }}
-
-{{- define "linkspan.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{- /* Whether extraEnv names the authorities that are trusted beside the API server's. */ -}}
+{{- define "linkspan.trusts" -}}
+{{- range .Values.extraEnv }}{{ if eq (toString .name) "SSL_CERT_FILE" }}yes{{ end }}{{ end }}
 {{- end }}
 
 {{- /* Which namespaces an admission policy looks at: those that are watched. */ -}}

@@ -13,7 +13,6 @@ use anyhow::Context;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
-use kube::Config;
 use kube::client::{Body, ConfigExt};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, ResponseExt};
@@ -26,6 +25,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::controller::without_credentials;
 
 /// How long a collector may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -51,7 +52,7 @@ impl Traces {
         }
         let address = endpoint.parse().with_context(|| told("is no address"))?;
         // Which certificates are trusted is as for the API server, but that nothing is known of this one.
-        let connector = Config::new(address)
+        let connector = without_credentials(address)
             .rustls_https_connector()
             .with_context(|| told("no way to it can be made"))?;
         let sender = Sender {

@@ -3,7 +3,7 @@
 //! The parts `deploymentConfiguration` and `deploymentController` of the input of `CreateService`.
 
 use super::row::Shape::{Boolean, Document, Integer, Number, Object, Objects, String, Strings};
-use super::row::Verdict::{Honoured, NotYet, Recorded};
+use super::row::Verdict::{Approximated, Honoured, NotYet, Recorded};
 use super::row::{Member, row};
 
 /// The members about deployments.
@@ -98,9 +98,10 @@ pub(super) const DEPLOYMENT: &[Member] = &[
     row(
         "deploymentConfiguration.strategy",
         String,
-        Honoured,
+        Approximated("ROLLING; the others are refused in this version"),
         "ROLLING, BLUE_GREEN, LINEAR or CANARY (default ROLLING).",
-    ),
+    )
+    .harmless(&["ROLLING"]),
     row(
         "deploymentConfiguration.bakeTimeInMinutes",
         Integer,
@@ -226,8 +227,9 @@ pub(super) const DEPLOYMENT: &[Member] = &[
     row(
         "deploymentController.type",
         String,
-        Honoured,
+        Approximated("ECS; the others are refused in this version"),
         "ECS, CODE_DEPLOY or EXTERNAL; without the block: ECS.",
     )
+    .harmless(&["ECS"])
     .required(),
 ];

@@ -34,6 +34,7 @@ use crate::api;
 use crate::ecs::reference::cluster_of;
 use crate::plan::age;
 use crate::plan::finding::{Findings, in_one_line};
+use crate::plan::size;
 use crate::world::{Index, World};
 
 /// The mapping of one ECS cluster of a namespace.
@@ -56,7 +57,10 @@ impl Mapping {
             return Self { cluster: cluster.to_owned(), ..Self::default() };
         };
         let mut findings = Findings::default();
-        let tables = Tables::read(&object.spec.0, &mut findings);
+        let tables = match size::reduced(&object.spec.0, size::MOST_OF_CLUSTER, &mut findings) {
+            None => Tables::read(&object.spec.0, &mut findings),
+            Some(_) => Tables::default(),
+        };
         let refused = findings.any_refused().then(|| {
             format!(
                 "Cluster {}: {}",

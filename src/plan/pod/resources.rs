@@ -3,7 +3,7 @@
 //! A task's `cpu` and `memory` bound the task as a whole. Where the cluster has pod-level resources
 //! (1.34), they are exactly that. Elsewhere each container gets the task's size as its limit, and
 //! what no container reserves is requested by the first essential container that reserves nothing
-//! itself (else by the first essential one), so that the scheduler sees the whole task.
+//! itself (else by the first essential one), so that the scheduler sees the whole task, once.
 
 use std::collections::BTreeMap;
 
@@ -105,6 +105,8 @@ fn spread(shares: &mut [Share], task: &TaskDefinition, cpu: Option<i64>) {
         }
         for share in shares.iter_mut() {
             share.cpu_limit = Some(cpu);
+            // Without a request, the limit would be one: each container would request the whole task.
+            share.cpu_request = share.cpu_request.or(Some(0));
         }
     }
     if let Some(memory) = task.memory {
@@ -118,6 +120,7 @@ fn spread(shares: &mut [Share], task: &TaskDefinition, cpu: Option<i64>) {
         }
         for share in shares.iter_mut() {
             share.memory_limit = share.memory_limit.or(Some(memory));
+            share.memory_request = share.memory_request.or(Some(0));
         }
     }
 }

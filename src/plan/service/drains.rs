@@ -4,7 +4,8 @@
 //! somebody evicts one: then it is being drained, which is remembered in the record's status until the
 //! node takes tasks again or has none left. As long as tasks have to leave, as many more are wanted as
 //! `maximumPercent` leaves room for. Those on nodes that are about to end are evicted once others are
-//! healthy in their place; those on cordoned nodes whoever drains the node evicts.
+//! healthy in their place, which without a health check takes 40 seconds; those on cordoned nodes whoever
+//! drains the node evicts.
 //!
 //! While such a surge makes progress, the disruption budget keeps the floor; else it is at most one less
 //! than the desired count, so that no drain ever waits for tasks that cannot start.
@@ -91,6 +92,7 @@ impl Drains {
 /// where no other can start in their place, what must be.
 pub(super) fn evictions(
     observed: &Observed,
+    newest: &ServiceDeployment,
     settings: &Settings,
     course: &Course,
     now: jiff::Timestamp,
@@ -100,7 +102,13 @@ pub(super) fn evictions(
     if drains.ending.is_empty() || !course.rests() {
         return;
     }
-    let healthy = observed.pods.iter().filter(|pod| stays(pod) && is_ready(pod)).count();
+    let lasting = newest.spec.min_ready_seconds;
+    let since = observed.pods.iter().filter(|pod| stays(pod));
+    let since = since.filter_map(|pod| healthy_from(pod, lasting));
+    let (lasted, rest): (Vec<_>, Vec<_>) = since.partition(|from| *from <= now);
+    let healthy = lasted.len();
+    // Looked at again when the next one counts.
+    rest.into_iter().min().into_iter().for_each(|at| plan.wake(at));
     let least = if course.surge_goes_on() {
         settings.desired
     } else if course.surges() && !course.surge_is_stuck() {
@@ -138,6 +146,18 @@ fn node_of(pod: &corev1::Pod) -> Option<&str> {
 fn stays(pod: &corev1::Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// From when on a task that is ready counts as healthy: at once, or when it has been ready for so many
+/// seconds, as its Deployment counts it.
+fn healthy_from(pod: &corev1::Pod, lasting: i32) -> Option<jiff::Timestamp> {
+    let mut conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let ready = conditions.find(|one| one.type_ == "Ready" && one.status == "True")?;
+    if lasting == 0 {
+        return Some(jiff::Timestamp::MIN);
+    }
+    let since = ready.last_transition_time.as_ref()?.0;
+    since.checked_add(jiff::SignedDuration::from_secs(lasting.into())).ok()
 }
 
 fn is_ready(pod: &corev1::Pod) -> bool {

@@ -41,7 +41,7 @@ use self::observed::{Named, Observed, Standing};
 use self::record::Decision;
 use super::conditions::Outcome;
 use super::finding::{Finding, Findings, Level, in_one_line};
-use super::{Moment, Plan, Rejection, Waiting, Write, diff, mapping, task_definition};
+use super::{Moment, Plan, Rejection, Waiting, Write, diff, mapping, size, task_definition};
 use crate::api::{Reason, ServiceDeployment};
 use crate::defect::{self, Defect};
 use crate::world::{Object, ObjectKey, World, set};
@@ -89,7 +89,15 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
         return assess::draining(&observed, moment);
     }
     let mut findings = Findings::default();
-    let mut settings = resolve::settings(&observed.service.spec.0, &observed.name, &mut findings);
+    let spec = &observed.service.spec.0;
+    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
+    if size::is_too_large(spec, size::MOST) {
+        let mut plan = Plan::default();
+        let obstacle = Obstacle::new(Reason::InvalidSpec, in_one_line(findings.refusals()));
+        let situation = Situation::held(&observed, &settings, obstacle);
+        assess::report(&observed, &situation, &findings, moment, &mut plan);
+        return plan;
+    }
     let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
     if let Some(daemon) = &observed.daemon {
         settings.desired = daemon.seen().desired;
@@ -180,6 +188,9 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     let Some(observed) = Observed::of(world, key) else { return findings };
     let spec = &observed.service.spec.0;
     let mut settings = resolve::settings(spec, &observed.name, &mut findings);
+    if size::is_too_large(spec, size::MOST) {
+        return findings;
+    }
     // What is wrong with it is wrong at any time.
     scaling::scaled(world, &observed, &mut settings, Timestamp::UNIX_EPOCH, &mut findings);
     if !observed.mapping.exists && observed.cluster != "default" {
@@ -343,7 +354,7 @@ impl Pass<'_> {
             plan.writes.extend(workload.and_then(|found| workload::surplus(found, &leg.seen)));
         }
         if !waits {
-            drains::evictions(observed, settings, &course, moment.now, plan);
+            drains::evictions(observed, newest, settings, &course, moment.now, plan);
         }
         plan.writes.extend(endpoints::surplus(observed, &situation));
         plan.writes.extend(record::prune(observed));

@@ -99,7 +99,7 @@ fn outcome(
 ) -> (Outcome, Vec<Measure>) {
     let status = observed.service.status.clone().unwrap_or_default();
     let created = observed.service.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let looked_at = status.observed_generation.is_some();
+    let looked_at = status.observed_generation.is_some_and(|generation| generation > 0);
     let situation = Situation {
         object: &observed.key.name,
         resource: &format!("service/{}/{}", observed.cluster, observed.name),

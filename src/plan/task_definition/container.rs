@@ -259,7 +259,9 @@ fn stop_timeout(raw: &Value, path: &str, around: &Around<'_>, findings: &mut Fin
 }
 
 fn environment(raw: &Value, path: &str, findings: &mut Findings) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = Vec::new();
+    let mut variables: Vec<(usize, String, String)> = Vec::new();
+    // The last of a name wins.
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
     let listed = raw.get("environment").and_then(Value::as_array);
     for (number, pair) in listed.into_iter().flatten().enumerate() {
         let name = text(pair, "name").unwrap_or_default();
@@ -277,11 +279,11 @@ fn environment(raw: &Value, path: &str, findings: &mut Findings) -> Vec<(String,
             Some(Value::Null) | None => String::new(),
             Some(other) => other.to_string(),
         };
-        // The last of a name wins.
-        variables.retain(|(earlier, _)| *earlier != name);
-        variables.push((name, value));
+        last.insert(name.clone(), number);
+        variables.push((number, name, value));
     }
-    variables
+    variables.retain(|(number, name, _)| last.get(name) == Some(number));
+    variables.into_iter().map(|(_, name, value)| (name, value)).collect()
 }
 
 fn health_check(

@@ -21,6 +21,7 @@ use crate::ecs::members::Input;
 use crate::ecs::reference::{family_of, is_name, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::judge;
+use crate::plan::size;
 use crate::plan::tags::tags;
 
 /// Disk space for all that a task's containers write.
@@ -121,6 +122,13 @@ pub struct TaskDefinition {
 
 /// Reads a task definition. What it returns is only to be deployed when nothing was refused.
 pub fn resolve(spec: &Value, object_name: Option<&str>, findings: &mut Findings) -> TaskDefinition {
+    match size::reduced(spec, size::MOST, findings) {
+        None => resolve_all(spec, object_name, findings),
+        Some(reduced) => resolve_all(&reduced, object_name, &mut Findings::default()),
+    }
+}
+
+fn resolve_all(spec: &Value, object_name: Option<&str>, findings: &mut Findings) -> TaskDefinition {
     judge(Input::TaskDefinition, spec, findings);
     let family = family_of(spec, object_name);
     if !is_name(&family) {

@@ -9,8 +9,14 @@ fn node(scene: &mut Scene, name: &str, spec: &Value) {
     scene.world.put(Kind::Node, body).unwrap();
 }
 
-/// A healthy task on a node.
+/// A task on a node that has been ready for an hour.
 fn task(scene: &mut Scene, name: &str, node: &str) -> Value {
+    let an_hour_ago = scene.now - SignedDuration::from_hours(1);
+    ready_since(scene, name, node, an_hour_ago)
+}
+
+fn ready_since(scene: &mut Scene, name: &str, node: &str, since: Timestamp) -> Value {
+    let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": since.to_string()});
     let body = json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "namespace": NAMESPACE, "uid": format!("uid-{name}"),
             "labels": {label::SERVICE_UID: "uid-front", label::CAPACITY_PROVIDER: "",
@@ -18,7 +24,7 @@ fn task(scene: &mut Scene, name: &str, node: &str) -> Value {
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "frontend-rs",
                 "uid": "uid-rs", "controller": true}]},
         "spec": {"nodeName": node, "containers": []},
-        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+        "status": {"phase": "Running", "conditions": [ready]}});
     scene.world.put(Kind::Pod, body.clone()).unwrap();
     body
 }
@@ -81,6 +87,29 @@ fn a_task_on_a_node_that_ends_goes_when_another_is_healthy() {
     assert_eq!((count(&scene), least(&scene), is_there(&scene, "one")), (4, 3, false));
     done(&mut scene);
     assert_eq!(scene.ready(OBJECT).0, "SteadyState");
+}
+
+#[test]
+fn without_a_health_check_another_is_healthy_after_forty_seconds() {
+    let mut scene = four();
+    node(&mut scene, "a", &notice());
+    scene.settle();
+    let now = scene.now;
+    ready_since(&mut scene, "five", "b", now);
+    done(&mut scene);
+    let at = scene.now + SignedDuration::from_secs(40);
+    let plan = scene.plan(&Moment::at(scene.now));
+    assert_eq!(
+        (plan.wake_at, is_there(&scene, "one")),
+        (Some(at), true),
+        "it is ready, and too young"
+    );
+    scene.now = at - SignedDuration::from_secs(1);
+    scene.settle();
+    assert!(is_there(&scene, "one"));
+    scene.now = at;
+    scene.settle();
+    assert!(!is_there(&scene, "one"));
 }
 
 #[test]
