@@ -47,6 +47,16 @@ pub struct Controller {
         env = "LINKSPAN_NODE_WRITES"
     )]
     node_writes: bool,
+    /// Whether statuses of CapacityProviders are written, their groups sized and their NodePools made:
+    /// of several operators in a cluster, by one.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        env = "LINKSPAN_CAPACITY_WRITES"
+    )]
+    capacity_writes: bool,
     /// There is a second scheduler, with the profiles `linkspan-binpack-cpu` and
     /// `linkspan-binpack-memory`: for placement strategy binpack.
     #[arg(long, env = "LINKSPAN_BINPACK_SCHEDULER")]
@@ -171,6 +181,7 @@ pub(super) fn controller(arguments: Controller) -> io::Result<ExitCode> {
             default_capacity_providers: arguments.default_capacity_providers,
             leader_election: arguments.election.into(),
             node_writes: arguments.node_writes,
+            capacity_writes: arguments.capacity_writes,
             binpack_scheduler: arguments.binpack_scheduler,
             ..Settings::default()
         };

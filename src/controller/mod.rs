@@ -74,6 +74,9 @@ pub struct Settings {
     /// Whether nodes are written: labels for placement expressions, and the cordon and mark of nodes
     /// that leave their group.
     pub node_writes: bool,
+    /// Whether CapacityProviders are told of and sized, and their NodePools made: of several operators
+    /// in a cluster, by one.
+    pub capacity_writes: bool,
     /// Whether there is a second scheduler, with the profiles that fill a node before they begin another.
     pub binpack_scheduler: bool,
 }
@@ -91,6 +94,7 @@ impl Default for Settings {
             default_capacity_providers: None,
             leader_election: None,
             node_writes: true,
+            capacity_writes: true,
             binpack_scheduler: false,
         }
     }
@@ -167,6 +171,7 @@ pub async fn run(
             server_minor: Some(minor),
             scaling_timing: settings.scaling_timing,
             writes_nodes: settings.node_writes,
+            leaves_capacity: !settings.capacity_writes,
             packs: settings.binpack_scheduler,
             ..World::of_a_cluster()
         }),

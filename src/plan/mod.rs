@@ -254,6 +254,9 @@ pub struct Note {
 /// An object that is not there, or that is of a kind which is only ever written for others, gives
 /// an empty plan.
 pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
+    if key.kind == Kind::CapacityProvider && world.leaves_capacity {
+        return Plan::default();
+    }
     if let Some(unreadable) = world.unreadable.get(key) {
         if key.kind == Kind::Node {
             // Its status is its kubelet's.

@@ -77,6 +77,8 @@ pub struct World {
     pub nodes: Shelf<corev1::Node>,
     /// Whether nodes may be written: that right is granted, or not, where the operator is installed.
     pub writes_nodes: bool,
+    /// Whether capacity providers are another operator's, which tells how they do and sizes them.
+    pub leaves_capacity: bool,
     /// Whether there is a second scheduler, which fills a node before it begins another.
     pub packs: bool,
     /// What was found of the objects whose scale is the size of a capacity provider's group, by

@@ -124,19 +124,20 @@ async fn what_runs_outlives_upgrade_rollback_uninstall_and_reinstall() {
 }
 
 #[tokio::test]
-async fn an_operator_of_one_namespace_sees_no_other_and_makes_the_default_providers() {
+async fn an_operator_of_two_namespaces_sees_no_other_and_makes_the_default_providers() {
     let control_plane = bare().await;
     let client = Client::try_from(control_plane.config()).unwrap();
     // The definitions come first: the operator's namespaces are named before they are there.
     let crds = ["install", "crds", "charts/linkspan-crds", "--namespace", NAMESPACE];
     done(&helm(Some(&control_plane.kubeconfig_path()), &crds));
     let shop = control_plane.namespace(&client, "shop").await.unwrap();
+    let market = control_plane.namespace(&client, "market").await.unwrap();
     let other = control_plane.namespace(&client, "other").await.unwrap();
     let provider = json!([{"name": "fargate", "spec": {"name": "FARGATE", "fargateProfile": {}}}]);
     let settings = [
         "crds.enabled=false".to_owned(),
         "rbac.nodeWrites=false".to_owned(),
-        format!("watchNamespaces=[\"{shop}\"]"),
+        format!("watchNamespaces=[\"{shop}\",\"{market}\"]"),
         format!("capacityProviders={provider}"),
     ];
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
@@ -151,23 +152,39 @@ async fn an_operator_of_one_namespace_sees_no_other_and_makes_the_default_provid
     })
     .await;
 
-    let [inside, outside] =
-        [shop, other].map(|namespace| Place { client: client.clone(), namespace });
-    for place in [&outside, &inside] {
+    let [inside, beside, outside] =
+        [shop, market, other].map(|namespace| Place { client: client.clone(), namespace });
+    for place in [&outside, &inside, &beside] {
         hello(place).await;
     }
-    inside.steady("hello", 1, "hello:1").await;
+    for place in [&inside, &beside] {
+        place.steady("hello", 1, "hello:1").await;
+    }
     let unseen = outside.api::<Service>().get("hello").await.unwrap();
     assert_eq!(status_of(&unseen).observed_generation, Some(-1), "{:?}", unseen.status);
 
-    // A relist of one namespace forgets nothing of another, and what is there is never changed.
+    // What is there is never changed; and where both namespaces are listed anew, the list of one forgets
+    // nothing of the other.
     let own = json!({"metadata": {"labels": {"mine": "yes"}}});
     let admin = PatchParams { field_manager: Some("admin".into()), ..PatchParams::default() };
     providers.patch("fargate", &admin, &Patch::Merge(&own)).await.unwrap();
     drop(operator);
     let operator = Operator::start(&control_plane, &[]).await;
-    inside.scale("hello", 2).await;
-    inside.steady("hello", 2, "hello:1").await;
+    for place in [&inside, &beside] {
+        let known =
+            format!(r#"linkspan_services{{namespace="{}",state="ready"}} 1"#, place.namespace);
+        until("its service is known", || async {
+            let served = operator.get("/metrics").await;
+            if served.contains(&known) { Ok(()) } else { Err(served) }
+        })
+        .await;
+    }
+    for place in [&inside, &beside] {
+        place.scale("hello", 2).await;
+    }
+    for place in [&inside, &beside] {
+        place.steady("hello", 2, "hello:1").await;
+    }
     let kept = providers.get("fargate").await.unwrap();
     assert_eq!(kept.labels().get("mine").map(String::as_str), Some("yes"));
     let refused = refused(&control_plane);

@@ -49,6 +49,12 @@ fn arguments(manifests: &[Value]) -> Vec<String> {
     serde_json::from_value(container(manifests)["args"].clone()).unwrap()
 }
 
+/// The namespaces in which there are roles.
+fn roles_in(manifests: &[Value]) -> BTreeSet<&str> {
+    let roles = of_kind(manifests, "Role").into_iter();
+    roles.map(|role| role["metadata"]["namespace"].as_str().unwrap()).collect()
+}
+
 #[test]
 fn both_charts_pass_helms_linter() {
     let said = done(&helm(None, &["lint", "--strict", "charts/linkspan", "charts/linkspan-crds"]));
@@ -172,29 +178,61 @@ fn by_default_one_operator_for_all_namespaces() {
     let manifests = template(&[]);
     let deployment = one(&manifests, "Deployment", "linkspan");
     assert_eq!(deployment["spec"]["replicas"], 1);
-    assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate", "never two at once");
+    assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
     let arguments = arguments(&manifests);
-    assert!(
-        !arguments.iter().any(|a| a.contains("leader") || a.contains("watch")),
-        "{arguments:?}"
-    );
-    assert!(of_kind(&manifests, "Role").is_empty());
+    assert!(!arguments.iter().any(|a| a.contains("watch")), "{arguments:?}");
+    assert_eq!(roles_in(&manifests), BTreeSet::from(["linkspan"]), "the Lease's");
     assert!(of_kind(&manifests, "PodDisruptionBudget").is_empty());
     assert_eq!(container(&manifests)["imagePullPolicy"], "IfNotPresent");
 }
 
 #[test]
-fn one_operator_may_take_the_lease_too() {
-    let manifests = template(&["leaderElection.always=true"]);
-    let deployment = one(&manifests, "Deployment", "linkspan");
-    assert_eq!(deployment["spec"]["replicas"], 1);
-    assert_eq!(
-        deployment["spec"]["strategy"]["type"], "RollingUpdate",
-        "the Lease keeps them apart"
-    );
-    assert!(arguments(&manifests).iter().any(|argument| argument == "--leader-elect"));
-    one(&manifests, "Role", "linkspan-leader");
-    one(&manifests, "RoleBinding", "linkspan-leader");
+fn any_number_of_operators_takes_the_lease_and_may() {
+    for replicas in ["replicaCount=1", "replicaCount=2", "replicaCount=0"] {
+        let manifests = template(&[replicas]);
+        let arguments = arguments(&manifests);
+        assert!(arguments.iter().any(|a| a == "--leader-elect"), "{replicas}: {arguments:?}");
+        let role = one(&manifests, "Role", "linkspan-leader");
+        assert_eq!(role["rules"][1]["resourceNames"], json!(["linkspan"]), "{replicas}");
+        // Helm can take back only what it set itself: beside Recreate there may be no such bounds.
+        let strategy = &one(&manifests, "Deployment", "linkspan")["spec"]["strategy"];
+        let rolls = strategy["type"] == "RollingUpdate";
+        assert_eq!(rolls, strategy["rollingUpdate"]["maxSurge"].is_string(), "{strategy}");
+    }
+}
+
+#[test]
+fn two_releases_in_a_namespace_have_a_lease_each() {
+    for name in ["linkspan", "other"] {
+        let manifests = template(&[&format!("fullnameOverride={name}")]);
+        let deployment = one(&manifests, "Deployment", name);
+        let given = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        let lease = json!(format!("--lease-name={name}"));
+        assert!(given.as_array().unwrap().contains(&lease), "{given}");
+        let role = one(&manifests, "Role", &format!("{name}-leader"));
+        assert_eq!(role["rules"][1]["resourceNames"], json!([name]));
+    }
+}
+
+#[test]
+fn an_operator_that_leaves_nodes_and_capacity_to_another_only_reads_them() {
+    let settings = [
+        "watchNamespaces=[\"shop\"]",
+        "rbac.nodeWrites=false",
+        "rbac.capacityWrites=false",
+        "rbac.nodePools=true",
+        "rbac.scaleTargets=[{\"group\":\"cluster.x-k8s.io\",\"resource\":\"machinedeployments\"}]",
+    ];
+    let manifests = template(&settings);
+    for rule in one(&manifests, "ClusterRole", "linkspan")["rules"].as_array().unwrap() {
+        assert_eq!(rule["verbs"], json!(["list", "watch"]), "{rule}");
+    }
+    assert_eq!(roles_in(&manifests), BTreeSet::from(["linkspan", "shop"]), "the Lease's, its own");
+    let environment = container(&manifests)["env"].clone();
+    for name in ["LINKSPAN_NODE_WRITES", "LINKSPAN_CAPACITY_WRITES"] {
+        let off = json!({"name": name, "value": "false"});
+        assert!(environment.as_array().unwrap().contains(&off), "{environment}");
+    }
 }
 
 #[test]
@@ -211,10 +249,8 @@ fn an_operator_of_some_namespaces_has_roles_there_and_reads_nodes_and_providers(
             assert!(resource == "nodes" || resource.starts_with("capacityproviders"), "{resource}");
         }
     }
-    let roles = of_kind(&manifests, "Role");
-    let namespaces: BTreeSet<&str> =
-        roles.iter().map(|role| role["metadata"]["namespace"].as_str().unwrap()).collect();
-    assert_eq!(namespaces, BTreeSet::from(["default", "shop"]), "default: Events of providers");
+    let wanted = BTreeSet::from(["default", "linkspan", "shop"]);
+    assert_eq!(roles_in(&manifests), wanted, "default: Events of providers; linkspan: the Lease");
     for policy in of_kind(&manifests, "ValidatingAdmissionPolicy") {
         let selector = &policy["spec"]["matchConstraints"]["namespaceSelector"];
         assert_eq!(selector["matchExpressions"][0]["values"], json!(["shop"]));

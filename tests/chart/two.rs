@@ -1,5 +1,5 @@
-//! The release with two replicas: each with the token, the arguments and the environment that the
-//! installed Deployment gives its pods.
+//! The release with two replicas, which had one before: each with the token, the arguments and the
+//! environment that the installed Deployment gave its pods then.
 
 use k8s_openapi::api::coordination::v1 as coordinationv1;
 use kube::{Api, Client};
@@ -14,16 +14,20 @@ use crate::usage::refused;
 async fn two_replicas_of_the_release_write_one_at_a_time_through_stops_and_kills() {
     let control_plane = bare().await;
     let lease = format!("extraArgs=[\"--lease-duration={LEASE}\"]");
-    install(&control_plane, &["replicaCount=2", &lease]);
     let admin = Client::try_from(control_plane.config()).unwrap();
-    let installed = Installed::read(&admin, control_plane.dir()).await;
-    assert_eq!(installed.replicas, 2);
+    // The first was alone, and is still there when the release goes from one to two.
+    let mut installed = Vec::new();
+    for replicas in [1, 2] {
+        install(&control_plane, &[&format!("replicaCount={replicas}"), &lease]);
+        installed.push(Installed::read(&admin, control_plane.dir()).await);
+        assert_eq!(installed.last().unwrap().replicas, replicas);
+    }
     let kubeconfig = kubeconfig(&control_plane, "linkspan").await.display().to_string();
     let place = place_of(&control_plane, "shop", "dev").await;
-    let leases: Api<coordinationv1::Lease> = Api::namespaced(admin, NAMESPACE);
+    let leases: Api<coordinationv1::Lease> = Api::namespaced(admin.clone(), NAMESPACE);
     let born = |life: usize| {
         let (name, port) = (format!("linkspan-{life}"), free_port());
-        let mut installed = installed.clone();
+        let mut installed = installed[usize::from(life > 1)].clone();
         // All share one address here, which pods do not.
         installed.replace(&format!("--listen=127.0.0.1:{port}"));
         let mut environment = installed.environment(&name);
@@ -42,5 +46,8 @@ async fn two_replicas_of_the_release_write_one_at_a_time_through_stops_and_kills
         let elsewhere = of["resource"] == "leases" && of["namespace"] != NAMESPACE;
         assert!(!elsewhere, "{line}");
     }
+    // And back.
+    install(&control_plane, &["replicaCount=1", &lease]);
+    assert_eq!(Installed::read(&admin, control_plane.dir()).await.replicas, 1);
     control_plane.stop().await;
 }

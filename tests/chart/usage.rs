@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::helm::template;
 use crate::manifests::read;
-use crate::operator::{ACCOUNT, Operator, apply, bare, install, place_of, thief};
+use crate::operator::{ACCOUNT, NAMESPACE, Operator, apply, bare, install, place_of, thief};
 use crate::rules::{PROVIDERS, Right, granted, right, rights};
 use crate::support::{Place, audited, status_of, task_definition, until};
 
@@ -284,12 +284,14 @@ async fn the_operator_uses_every_right_that_it_has_and_asks_for_no_other() {
     control_plane.stop().await;
 }
 
-/// No request went to another namespace than those in which there is something of Linkspan's.
+/// No request went to another namespace than those in which there is something of Linkspan's, and for
+/// the Lease its own.
 fn only_where_it_should(control_plane: &ControlPlane, place: &Place) {
     for line in requests(control_plane) {
         if let Some(namespace) = line["objectRef"]["namespace"].as_str() {
+            let of_the_lease = line["objectRef"]["resource"] == "leases" && namespace == NAMESPACE;
             let expected = namespace == place.namespace || namespace == "default";
-            assert!(expected, "{line}");
+            assert!(expected || of_the_lease, "{line}");
         }
         assert_ne!(line["objectRef"]["resource"], "secrets", "{line}");
     }
@@ -329,17 +331,22 @@ async fn the_cluster_knows_of_no_other_right_of_the_operators_account() {
     let control_plane = bare().await;
     install(&control_plane, &[]);
     let thief = thief(&control_plane).await;
-    let review: SelfSubjectRulesReview =
-        serde_json::from_value(json!({"spec": {"namespace": "default"}})).unwrap();
     let api = Api::all(thief);
-    let answer = api.create(&PostParams::default(), &review).await.unwrap();
-    let found = rights(&json!(answer.status.unwrap().resource_rules));
-    // What every user may ask about themselves.
-    let of_everybody = |right: &&Right| right.resource.starts_with("selfsubject");
-    let found: BTreeSet<Right> =
-        found.iter().filter(|right| !of_everybody(right)).cloned().collect();
-    let list =
-        |rights: &BTreeSet<Right>| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(list(&found), list(&granted(&template(&[]))));
+    let granted = granted(&template(&[]));
+    // In its own namespace the Lease comes to what it has in all.
+    let of_the_lease = |right: &&Right| right.group == "coordination.k8s.io";
+    for (namespace, leads) in [("default", false), (NAMESPACE, true)] {
+        let review: SelfSubjectRulesReview =
+            serde_json::from_value(json!({"spec": {"namespace": namespace}})).unwrap();
+        let answer = api.create(&PostParams::default(), &review).await.unwrap();
+        let found = rights(&json!(answer.status.unwrap().resource_rules));
+        // What every user may ask about themselves.
+        let of_everybody = |right: &&Right| right.resource.starts_with("selfsubject");
+        let found: Vec<&Right> = found.iter().filter(|right| !of_everybody(right)).collect();
+        let wanted: Vec<&Right> =
+            granted.iter().filter(|right| leads || !of_the_lease(right)).collect();
+        let list = |rights: &[&Right]| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(list(&found), list(&wanted), "{namespace}");
+    }
     control_plane.stop().await;
 }

@@ -99,6 +99,8 @@ pub(crate) struct Recording {
     pods: Api<corev1::Pod>,
     uid: String,
     name: String,
+    /// Down to so many healthy tasks others may stop some.
+    others_leave: i32,
     began: Instant,
     _watches: JoinSet<()>,
 }
@@ -121,9 +123,16 @@ impl Recording {
             pods: place.api(),
             uid,
             name: name.to_owned(),
+            others_leave: i32::MAX,
             began: Instant::now(),
             _watches: watches,
         }
+    }
+
+    /// Of a service whose tasks somebody evicts: down to this many healthy ones that is not the fault of
+    /// who keeps the floor. The cap holds as ever.
+    pub(crate) fn evicted_down_to(self, healthy: i32) -> Self {
+        Self { others_leave: healthy, ..self }
     }
 
     /// Judges what was recorded, once all of it has come.
@@ -138,7 +147,7 @@ impl Recording {
         .await;
         let mut versions = self.versions.lock().unwrap().clone();
         versions.sort_by_key(|version| version.number);
-        judge(&versions)
+        judge(&versions, self.others_leave)
     }
 
     /// Judges what was recorded, and tells.
@@ -271,7 +280,7 @@ impl Tasks<'_> {
     }
 }
 
-fn judge(versions: &[Version]) -> Result<Verdict, String> {
+fn judge(versions: &[Version], others_leave: i32) -> Result<Verdict, String> {
     let mut asks: Vec<Ask> = Vec::new();
     let mut written = 0;
     let mut tasks = Tasks::default();
@@ -310,6 +319,7 @@ fn judge(versions: &[Version]) -> Result<Verdict, String> {
                 verdict.most_with_late = verdict.most_with_late.max(tasks.total_with_late());
                 let in_force = &asks[written.min(asks.len().saturating_sub(1))..];
                 let floor = in_force.iter().map(|ask| ask.floor()).min().unwrap_or_default();
+                let floor = floor.min(others_leave);
                 let cap = in_force.iter().map(|ask| ask.cap()).max().unwrap_or(i32::MAX);
                 if stopped && tasks.healthy() < healthy && tasks.healthy() < floor {
                     return Err(format!(
@@ -355,6 +365,10 @@ fn specs(deployments: &BTreeMap<&str, &Value>) -> String {
 mod tests {
     use super::*;
 
+    fn judge(versions: &[Version]) -> Result<Verdict, String> {
+        super::judge(versions, i32::MAX)
+    }
+
     fn pod(number: u64, name: &str, ready: bool, stops: bool) -> Version {
         let ready = if ready { "True" } else { "False" };
         let mut body =
@@ -396,6 +410,8 @@ mod tests {
         let mut few = versions.clone();
         few.push(pod(6, "b", true, true));
         assert!(judge(&few).unwrap_err().contains("b stops: 0 healthy, and the floor is 1"));
+        assert!(super::judge(&few, 1).is_err(), "evicted further than others may");
+        assert_eq!(super::judge(&few, 0).unwrap().least_healthy, 0);
         // One that fails by itself is no violation; one more than the cap is.
         versions.push(pod(6, "b", false, false));
         versions.push(pod(7, "c", false, false));

@@ -14,10 +14,11 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client, Resource, ResourceExt};
 use linkspan::api::{CapacityProvider, CapacityProviderStatus};
 use linkspan::sandbox::control_plane::nodes::GROUP_LABEL;
+use linkspan::sandbox::control_plane::{ControlPlane, Options, Program};
 use linkspan::sandbox::scaled_group::{NodeGroup, REMOVE_FIRST};
 use serde_json::{Value, json};
 
-use crate::support::{Operator, Place, own_control_plane, shared, until};
+use crate::support::{Operator, Place, audited, control_plane_with, options, shared, until};
 
 async fn client() -> Client {
     Client::try_from(shared().await.config()).unwrap()
@@ -228,10 +229,35 @@ async fn what_cannot_be_scaled_is_a_condition() {
     api.delete("unscaled", &DeleteParams::default()).await.unwrap();
 }
 
+/// What is asked of the group of nobody, which names no resource, and what is written of Linkspan's.
+const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, nonResourceURLs: ["/apis/down.example.com/*"]}
+- {level: Metadata, verbs: [create, update, patch, delete], resources: [{group: ecs.linkspan.dev}]}
+- {level: None}
+"#;
+
+/// How often Linkspan has asked for the group of nobody, and written of the provider that names it.
+fn asked_and_written(control_plane: &ControlPlane) -> (usize, usize) {
+    let mut ours = audited(&control_plane.audit_log());
+    ours.retain(|line| line["userAgent"].as_str().is_some_and(|by| by.starts_with("linkspan/")));
+    let asks = |line: &&Value| {
+        line["requestURI"].as_str().is_some_and(|uri| uri.starts_with("/apis/down.example.com/"))
+    };
+    let writes = |line: &&Value| line["objectRef"]["name"] == "unreached";
+    (ours.iter().filter(asks).count(), ours.iter().filter(writes).count())
+}
+
 /// The kind is served by somebody who does not answer.
 #[tokio::test]
 async fn a_target_that_cannot_be_reached_is_a_condition_and_not_a_loop() {
-    let control_plane = own_control_plane().await;
+    let policy = std::env::temp_dir().join(format!("linkspan-audit-{}.yaml", std::process::id()));
+    std::fs::write(&policy, AUDIT_POLICY).unwrap();
+    let policy_of_ours = format!("--audit-policy-file={}", policy.display());
+    let arguments = vec![(Program::KubeApiserver, policy_of_ours)];
+    let control_plane = control_plane_with(Options { audit: true, arguments, ..options() }).await;
     let operator = Operator::start(&control_plane);
     let place = Place::of(&control_plane, "unreached").await;
     let api: Api<CapacityProvider> = Api::all(place.client.clone());
@@ -263,9 +289,17 @@ async fn a_target_that_cannot_be_reached_is_a_condition_and_not_a_loop() {
         .await;
     };
     comes("ScaleTargetUnreachable").await;
+    // Looked at every ten seconds, and told once: but for what changed while the server took it up.
+    let before = asked_and_written(&control_plane);
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    let after = asked_and_written(&control_plane);
+    let (asked, written) = (after.0 - before.0, after.1 - before.1);
+    assert!((1..=5).contains(&asked), "asked {asked} times in 25 s");
+    assert!(before.1 > 0 && written <= 1, "told {} times, then {written} times", before.1);
     // Where it answers again, that is seen: here it is not found, since nobody serves it any more.
     services.delete("v1.down.example.com", &DeleteParams::default()).await.unwrap();
     comes("ScaleTargetNotFound").await;
     operator.stop();
     control_plane.stop().await;
+    std::fs::remove_file(&policy).unwrap();
 }

@@ -1,5 +1,5 @@
 //! Do the README and the docs tell the truth? The manifests that they show are taken, the commands run
-//! and print what is shown, every reason is explained, and every link leads somewhere.
+//! and print what is shown, every reason, metric and outcome is explained, and every link leads somewhere.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod tell;
 
 mod links;
 mod manifests;
+mod metrics;
 #[cfg_attr(not(feature = "sandbox"), allow(dead_code, reason = "commands run in a sandbox"))]
 mod pages;
 mod plugin;

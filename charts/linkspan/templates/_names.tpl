@@ -53,11 +53,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{- /* Whether an operator writes only while it holds the Lease. */ -}}
-{{- define "linkspan.elects" -}}
-{{- if or (gt (int .Values.replicaCount) 1) .Values.leaderElection.always }}yes{{ end }}
-{{- end }}
-
 {{- /* Whether extraEnv names the authorities that are trusted beside the API server's. */ -}}
 {{- define "linkspan.trusts" -}}
 {{- range .Values.extraEnv }}{{ if eq (toString .name) "SSL_CERT_FILE" }}yes{{ end }}{{ end }}

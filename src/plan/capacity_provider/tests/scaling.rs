@@ -364,6 +364,14 @@ fn who_runs_on_a_node_is_asked_before_it_is_to_leave() {
 }
 
 #[test]
+fn what_is_another_operators_is_neither_told_of_nor_sized() {
+    let mut world = group(2, 0, 3);
+    assert_eq!(sizes(&planned_at(&world, 0)), [5]);
+    world.leaves_capacity = true;
+    assert_eq!(planned_at(&world, 0), Plan::default());
+}
+
+#[test]
 fn a_task_that_comes_in_between_keeps_the_node() {
     let mut world = group(1, 1, 0);
     run(&mut world, 0, 5, true);
