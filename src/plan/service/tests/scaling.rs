@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::ecs::scaling::alarm::Datapoint;
+use crate::plan::scaling::metrics::Absence;
 
 /// A service that is scaled from 2 to 8, from 4 on from eight o'clock to ten in the evening.
 fn scaled() -> Value {
@@ -208,7 +209,8 @@ fn a_metric_that_never_reports_is_told_of_after_a_while() {
     scene.finish();
     let key = ObjectKey::new(Kind::Service, NAMESPACE, OBJECT);
     let wanted = scene.plan(&Moment::at(scene.now)).measures;
-    scene.world.measured.entry(key).or_default().take(&wanted[0], None, scene.now);
+    let answer = Err(Absence::refused(404, "404 page not found"));
+    scene.world.measured.entry(key).or_default().take(&wanted[0], &answer, scene.now);
     assert_eq!(settle(&mut scene.world, scene.now), Ok(0));
     scene.now += SignedDuration::from_mins(3);
     scene.settle();
