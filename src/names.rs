@@ -60,8 +60,6 @@ pub mod annotation {
     /// Start of a pod template's annotations with Docker labels, as JSON; the container's Kubernetes
     /// name follows.
     pub const DOCKER_LABELS: &str = "docker-labels.ecs.linkspan.dev/";
-    /// On anything made for a service: its ECS name where a label cannot hold it.
-    pub const SERVICE_NAME: &str = "ecs.linkspan.dev/service-name";
 }
 
 /// The slot in which a rolling service lives, and in which every service starts.

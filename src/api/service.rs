@@ -198,7 +198,7 @@ pub struct Deployment {
     /// Its tasks that are on their way to run.
     #[serde(default)]
     pub pending_count: i32,
-    /// Its tasks that failed to start.
+    /// Its tasks that cannot start, or have ended, and have not become healthy since.
     #[serde(default)]
     pub failed_tasks: i32,
     /// IN_PROGRESS, COMPLETED or FAILED.

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: Scaling) -> io::Result<ExitCode> {
         let asked_here = Asked::new(place.client.clone(), None)?;
         for measure in asked::measured_for(&world, &key, now()) {
             let answer = controller::ask(&asked_here, &place.namespace, &measure).await;
-            measured.take(&measure, answer.as_ref(), now());
+            measured.take(&measure, &answer, now());
         }
         asked::scaling(&world, &key, &measured, now()).map_err(anyhow::Error::msg)
     })?;

@@ -135,7 +135,7 @@ impl Gauges {
         registry.register("service_pending_tasks", "Tasks on their way to run", self.pending);
         registry.register(
             "service_failed_tasks",
-            "Tasks of the newest deployment that failed to start",
+            "Tasks of the newest deployment that have failed and are not healthy since",
             self.failed,
         );
         registry.register_with_unit(

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::Shared;
 use crate::plan::scaling::measured::{Measure, Measured};
-use crate::plan::scaling::metrics::{Request, request};
+use crate::plan::scaling::metrics::{Absence, Request, request};
 use crate::world::ObjectKey;
 
 /// How many requests are under way at once.
@@ -91,7 +91,7 @@ pub(super) async fn follow(asked: Asked, shared: Arc<Shared>) {
         }
         for (key, measure, answer) in answers {
             let measured: &mut Measured = world.measured.entry(key).or_default();
-            measured.take(&measure, answer.as_ref(), now);
+            measured.take(&measure, &answer, now);
         }
     }
 }
@@ -106,20 +106,32 @@ fn until_middle(period: i64, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(left).unwrap_or_default())
 }
 
-/// The answer; none, if nobody gives one.
-pub(crate) async fn ask(asked: &Asked, namespace: &str, measure: &Measure) -> Option<Value> {
+/// The answer, or why there is none.
+pub(crate) async fn ask(
+    asked: &Asked,
+    namespace: &str,
+    measure: &Measure,
+) -> Result<Value, Absence> {
     let (client, path) = match request(&measure.source, namespace, &measure.selector) {
         Request::Kubernetes(path) => (&asked.kubernetes, path),
-        Request::Prometheus(path) => (asked.prometheus.as_ref()?, path),
+        Request::Prometheus(path) => (asked.prometheus.as_ref().ok_or(Absence::NotServed)?, path),
     };
-    let request = http::Request::get(path).body(Vec::new()).ok()?;
+    let request = http::Request::get(path).body(Vec::new());
+    let request = request.map_err(|error| Absence::no_answer(&error.to_string()))?;
     match tokio::time::timeout(ANSWER, client.request::<Value>(request)).await {
-        Ok(Ok(answer)) => Some(answer),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => {
             tracing::debug!(policy = measure.policy, %error, "a metric cannot be read");
-            None
+            Err(absence(&error))
         }
-        Err(_) => None,
+        Err(_) => Err(Absence::no_answer(&format!("no answer within {} s", ANSWER.as_secs()))),
+    }
+}
+
+fn absence(error: &kube::Error) -> Absence {
+    match error {
+        kube::Error::Api(status) => Absence::refused(status.code, &status.message),
+        other => Absence::no_answer(&other.to_string()),
     }
 }
 

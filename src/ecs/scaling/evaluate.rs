@@ -11,6 +11,7 @@
 //! * A cooldown after an addition holds back further additions, unless one is larger: what was added
 //!   since the cooldown began is counted as part of it. A cooldown after a removal holds back further
 //!   removals. An addition comes at once and ends it.
+//! * One set of datapoints acts once: a cooldown that ends before the next are there lasts until then.
 //! * A change is held within the bounds; a count outside them stays until there is a change.
 //! * During a deployment no tasks are removed. What is suspended is not done.
 //! * A policy without datapoints wants nothing.
@@ -69,6 +70,17 @@ pub enum Rule {
     TargetTracking(TargetTracking),
     /// Takes steps while an alarm is on.
     Step(StepScaling, Metric, Alarm),
+}
+
+impl Rule {
+    /// How often its datapoints change, in seconds: an alarm of high resolution is looked at as often
+    /// as one of its periods ends.
+    fn tick(&self, timing: &Timing) -> i64 {
+        match self {
+            Self::TargetTracking(_) => timing.period,
+            Self::Step(_, _, alarm) => alarm.period.min(timing.period),
+        }
+    }
 }
 
 /// What was decided.
@@ -171,10 +183,7 @@ pub fn evaluate(
         state,
         wake_at: policies
             .iter()
-            .map(|policy| match &policy.rule {
-                Rule::TargetTracking(_) => timing.period,
-                Rule::Step(_, _, alarm) => alarm.period.min(timing.period),
-            })
+            .map(|policy| policy.rule.tick(timing))
             .min()
             .and_then(|tick| alarm::next_tick(now, tick)),
     };
@@ -212,7 +221,6 @@ impl Moment<'_> {
         period: i64,
         count: usize,
     ) -> Vec<Option<f64>> {
-        // An alarm of high resolution is looked at as often as one of its periods ends.
         let tick = self.timing.period.min(period);
         alarm::datapoints(samples, statistic, period, count, tick, self.now)
     }
@@ -357,9 +365,13 @@ impl Moment<'_> {
             Rule::Step(step, _, alarm) => (step.cooldown, alarm.name.clone()),
         };
         let until = self.now.saturating_add(SignedDuration::from_secs(seconds.max(0)));
+        let until = until.unwrap_or(Timestamp::MAX);
+        // A count of 10 that is to be 8 by these datapoints is not to be 7 by the same: the next come
+        // with the next tick, however short the cooldown is.
+        let next = alarm::next_tick(self.now, policy.rule.tick(self.timing));
         let cooldown = Cooldown {
             policy: policy.name.clone(),
-            until: whole(until.unwrap_or(Timestamp::MAX)),
+            until: whole(next.map_or(until, |next| next.max(until))),
             from: if outward { base } else { from },
         };
         let state = &mut decision.state;

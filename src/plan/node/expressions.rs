@@ -55,6 +55,15 @@ pub(crate) fn in_use(world: &World) -> BTreeMap<String, Query> {
     found
 }
 
+/// How many of these labels the records of a namespace ask for, also where others ask for the same.
+pub(crate) fn needed_in(world: &World, namespace: &str, in_use: &BTreeMap<String, Query>) -> usize {
+    let asks = |label: &&String| {
+        let records = world.records.find_keys(&Index::NeedsNodeLabel((*label).clone()));
+        records.iter().any(|record| record.namespace == namespace)
+    };
+    in_use.keys().filter(asks).count()
+}
+
 /// The expression that a label stands for.
 fn text<'a>(world: &'a World, label: &str) -> Option<&'a str> {
     let first = Index::SaidByLabel(label.to_owned(), String::new());

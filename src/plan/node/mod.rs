@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1 as corev1;
 use serde_json::{Map, Value, json};
 
 pub use draining::{DRAINING, Draining, ENDING};
-pub(crate) use expressions::{in_use, needed_labels, said_by_label, tasks_matter};
+pub(crate) use expressions::{in_use, needed_in, needed_labels, said_by_label, tasks_matter};
 
 use super::placement::node_labels::is_label;
 use super::{Plan, Write, capacity_provider};

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::names::{self, label};
 use crate::plan::placement::node_labels::MOST_LABELS;
 use crate::plan::{Moment, plan, roots_of};
 use crate::world::{Shelved, Unreadable};
@@ -209,6 +210,27 @@ fn one_expression_too_many_takes_nothing_from_those_that_work() {
         node.metadata.labels.iter().flatten().filter(|(key, _)| is_label(key)).count()
     };
     assert_eq!((count("a"), count("b")), (MOST_LABELS, MOST_LABELS));
+}
+
+#[test]
+fn a_task_group_is_found_by_a_name_that_no_label_can_hold() {
+    let name = "a-service-of-".repeat(9) + "payments";
+    let expression = format!("task:group == service:{name} or attribute:ecs.instance-type =~ x.*");
+    let mut world = world(&[
+        (Kind::Node, node("a", "m5.large")),
+        (Kind::Node, node("b", "m5.large")),
+        (Kind::ServiceDeployment, record("web-1", &[expression.as_str()])),
+    ]);
+    for (at, service) in [("a", name.as_str()), ("b", "a-service-of-others")] {
+        let labels = json!({label::SERVICE: names::label_value(service), label::SERVICE_UID: at});
+        let task: corev1::Pod = serde_json::from_value(json!({
+            "metadata": {"name": at, "namespace": "shop", "labels": labels},
+            "spec": {"nodeName": at, "containers": [{"name": "a"}]}}))
+        .unwrap();
+        corev1::Pod::shelf_mut(&mut world).put(task).unwrap();
+    }
+    settle(&mut world);
+    assert_eq!(carriers(&world), ["a"]);
 }
 
 #[test]

@@ -260,32 +260,37 @@ fn version(kubelet: &str) -> Option<semver::Version> {
     Some(version)
 }
 
-/// The expression in the words of nodes: a Windows installation that is called FULL has the same
-/// build as the one called CORE, and is asked for under that name.
+/// The expression in the words of nodes and of tasks: a Windows installation that is called FULL has
+/// the same build as the one called CORE, and is asked for under that name; a service whose name no
+/// label can hold is asked for by what stands for it there.
 pub fn canonical(query: &Query) -> Query {
-    let renamed = |value: &str| {
-        let release = value.strip_suffix("_FULL")?;
-        release.starts_with("WINDOWS_SERVER_").then(|| format!("{release}_CORE"))
-    };
     query.map_terms(&|term| {
         let mut term = term.clone();
-        if term.subject != Subject::Attribute("ecs.os-family".to_owned()) {
-            return Expression::Term(term);
-        }
+        let name_of: fn(&str) -> String = match &term.subject {
+            Subject::Attribute(name) if name == "ecs.os-family" => build_of,
+            Subject::TaskGroup => groups::as_labelled,
+            _ => return Expression::Term(term),
+        };
         let values = match &mut term.test {
             Test::Equals(value) | Test::NotEquals(value) => std::slice::from_mut(value),
             Test::In(values) | Test::NotIn(values) => values.as_mut_slice(),
             _ => &mut [],
         };
         for value in values {
-            if let crate::ecs::query::Value::Text(text) = value
-                && let Some(name) = renamed(text)
-            {
-                *text = name;
+            if let crate::ecs::query::Value::Text(text) = value {
+                *text = name_of(text);
             }
         }
         Expression::Term(term)
     })
+}
+
+/// A Windows installation by the name under which nodes have it.
+fn build_of(family: &str) -> String {
+    match family.strip_suffix("_FULL") {
+        Some(release) if release.starts_with("WINDOWS_SERVER_") => format!("{release}_CORE"),
+        _ => family.to_owned(),
+    }
 }
 
 #[cfg(test)]

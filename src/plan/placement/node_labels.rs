@@ -11,6 +11,21 @@ use crate::ecs::query::{Instance, Query, evaluate};
 /// The most expressions that are kept on nodes at once.
 pub const MOST_LABELS: usize = 64;
 
+/// Whether a namespace whose records ask for `own` of the labels that are in use may bring `more`. It
+/// leaves as many free as it has then, so that no namespace takes them from all others; only the last
+/// one of all needs no other to be free.
+///
+/// ```
+/// use linkspan::plan::placement::node_labels::may_bring;
+/// assert!(may_bring(32, 0, 0) && !may_bring(33, 0, 0) && !may_bring(1, 32, 32));
+/// assert!(may_bring(16, 0, 32) && !may_bring(17, 0, 32), "what the first one left is shared again");
+/// assert!(may_bring(1, 0, 63) && !may_bring(1, 1, 63) && !may_bring(1, 0, 64));
+/// ```
+pub fn may_bring(more: usize, own: usize, in_use: usize) -> bool {
+    let free = MOST_LABELS.saturating_sub(in_use);
+    more <= free && own.saturating_add(more) <= (free - more).saturating_add(1)
+}
+
 /// The labels of a node that are not as they should be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {

@@ -72,9 +72,14 @@ pub fn measures(
 }
 
 impl Measured {
-    /// Takes in an answer; none, if nobody serves what was asked for.
-    pub fn take(&mut self, measure: &Measure, answer: Option<&serde_json::Value>, now: Timestamp) {
-        let read = answer.ok_or(Absence::NotServed);
+    /// Takes in an answer, or why there is none.
+    pub fn take(
+        &mut self,
+        measure: &Measure,
+        answer: &Result<serde_json::Value, Absence>,
+        now: Timestamp,
+    ) {
+        let read = answer.as_ref().map_err(Clone::clone);
         match read.and_then(|answer| value(&measure.source, answer, &measure.tasks)) {
             Ok(value) => {
                 self.absent.remove(&measure.policy);
@@ -129,7 +134,7 @@ mod tests {
         assert_eq!(measure.window, 17 * 60, "fifteen minutes, and one on either side");
         for minute in 0..60 {
             let now = Timestamp::from_second(minute * 60).unwrap();
-            measured.take(&measure, Some(&json!({"items": [{"value": "5"}]})), now);
+            measured.take(&measure, &Ok(json!({"items": [{"value": "5"}]})), now);
         }
         let samples = measured.samples.get("backlog").unwrap();
         assert_eq!((samples.len(), samples.first().unwrap().at.as_second()), (18, 42 * 60));
@@ -141,12 +146,13 @@ mod tests {
     fn what_is_not_known_is_so_since_the_first_time() {
         let (measure, mut measured) = (backlog(), Measured::default());
         let at = |second| Timestamp::from_second(second).unwrap();
-        measured.take(&measure, None, at(60));
-        measured.take(&measure, Some(&json!({"items": []})), at(120));
+        measured.take(&measure, &Err(Absence::refused(403, "no")), at(60));
+        assert!(measured.absent.get("backlog").unwrap().1.contains("may not be read (no)"));
+        measured.take(&measure, &Ok(json!({"items": []})), at(120));
         let (since, why) = measured.absent.get("backlog").unwrap();
         assert_eq!(*since, at(60));
         assert!(why.contains("it has no value"), "{why}");
-        measured.take(&measure, Some(&json!({"items": [{"value": 5}]})), at(180));
+        measured.take(&measure, &Ok(json!({"items": [{"value": 5}]})), at(180));
         assert!(measured.absent.is_empty());
     }
 }

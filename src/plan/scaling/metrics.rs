@@ -68,6 +68,10 @@ pub struct Tasks {
 pub enum Absence {
     /// Nobody serves the interface.
     NotServed,
+    /// Who serves the interface refuses: the code of HTTP, and why, in one line.
+    Refused(u16, String),
+    /// Nobody answers, and why, in one line.
+    NoAnswer(String),
     /// The interface has no value of this metric.
     NoValue,
     /// There is more than one value, and nothing says what they come to.
@@ -189,7 +193,43 @@ pub fn quantity(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
+/// The most characters of somebody else's words that are told.
+const MOST_WORDS: usize = 200;
+
+/// Somebody else's words in one line, and not too many of them.
+fn in_short(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MOST_WORDS {
+        return line;
+    }
+    line.chars().take(MOST_WORDS).chain(['…']).collect()
+}
+
 impl Absence {
+    /// What an answer that refuses means: its code of HTTP and its words.
+    ///
+    /// ```
+    /// use linkspan::plan::scaling::metrics::Absence;
+    /// assert_eq!(Absence::refused(404, "404 page not found\n"), Absence::NotServed);
+    /// let unknown = Absence::refused(404, "the server could not find the metric depth for pods");
+    /// assert_ne!(unknown, Absence::NotServed);
+    /// ```
+    pub fn refused(code: u16, words: &str) -> Self {
+        // So the API server says that it knows no such group; who serves one gives a reason.
+        if code == 404 && words.trim_start().starts_with("404 page not found") {
+            return Self::NotServed;
+        }
+        // Prometheus gives its reason in JSON.
+        let json = serde_json::from_str::<Value>(words).unwrap_or_default();
+        let words = json.get("error").and_then(Value::as_str).unwrap_or(words);
+        Self::Refused(code, in_short(words))
+    }
+
+    /// Nobody answers, for this reason.
+    pub fn no_answer(why: &str) -> Self {
+        Self::NoAnswer(in_short(why))
+    }
+
     /// What to tell people: which metric does not come, and what to install or to change.
     pub fn message(&self, policy: &str, source: &Source) -> String {
         let elsewhere = format!("or say under kubernetes.scaling.metrics.{policy} where it is");
@@ -211,9 +251,17 @@ impl Absence {
                 "the cluster does not serve custom.metrics.k8s.io; install an adapter, {elsewhere}"
             ),
             (Self::NotServed, From::Prometheus { .. }) => {
-                "no Prometheus answers; whoever runs the operator gives it the address of one by \
+                "no Prometheus is asked; whoever runs the operator gives it the address of one by \
                  --prometheus URL"
                     .to_owned()
+            }
+            (Self::Refused(code, words), from) => refused(*code, words, from, policy),
+            (Self::NoAnswer(why), From::Prometheus { .. }) => format!(
+                "the Prometheus that the operator asks does not answer: {why}; whoever runs the \
+                 operator sees to its address, --prometheus"
+            ),
+            (Self::NoAnswer(why), _) => {
+                format!("the API server does not answer: {why}; it is asked again each minute")
             }
             (Self::NoValue, From::Resource { .. }) => {
                 "no task has reported any yet; this takes about a minute after a start".to_owned()
@@ -235,6 +283,42 @@ impl Absence {
             }
         };
         format!("policy `{policy}` does not act, since {what} is not known: {why}")
+    }
+}
+
+/// Why a metric is refused, and the way out.
+fn refused(code: u16, words: &str, from: &From, policy: &str) -> String {
+    let serves = match from {
+        From::Resource { .. } => "metrics.k8s.io",
+        From::External { .. } => "external.metrics.k8s.io",
+        From::Pods { .. } => "custom.metrics.k8s.io",
+        From::Prometheus { .. } if code == 400 || code == 422 => {
+            return format!(
+                "Prometheus cannot evaluate it ({words}); mend it under \
+                 kubernetes.scaling.metrics.{policy}.prometheus"
+            );
+        }
+        // Its words may be those of something else that is at that address.
+        From::Prometheus { .. } => {
+            return format!(
+                "the Prometheus that the operator asks answers with {code}; whoever runs the operator \
+                 sees to its address, --prometheus"
+            );
+        }
+    };
+    match code {
+        401 | 403 => format!(
+            "it may not be read ({words}); whoever runs the operator grants it {serves}, in the chart \
+             by rbac.customMetrics"
+        ),
+        404 => format!(
+            "who serves {serves} does not know it ({words}); see that it is exported and that the \
+             adapter has a rule for it, or say under kubernetes.scaling.metrics.{policy} where it is"
+        ),
+        _ => format!(
+            "who serves {serves} answers with {code} ({words}); see how the APIService and what is \
+             behind it do"
+        ),
     }
 }
 

@@ -204,7 +204,7 @@ pub(super) fn report(
         running_count: counts.running,
         pending_count: counts.pending,
         selector: Some(selector(observed)),
-        deployments: deployments(observed, situation, &before, moment),
+        deployments: deployments(observed, situation, &before, moment, plan),
         pending_template_changes: situation
             .pending
             .clone()
@@ -283,6 +283,7 @@ fn deployments(
     situation: &Situation<'_>,
     before: &ServiceStatus,
     moment: &Moment,
+    plan: &mut Plan,
 ) -> Vec<Deployment> {
     let newest = situation.newest.map(|record| record.spec.sequence);
     let mut shown: Vec<Deployment> = observed
@@ -290,7 +291,12 @@ fn deployments(
         .iter()
         .rev()
         .map(|record| {
-            deployment(observed, situation, record, Some(record.spec.sequence) == newest, moment)
+            let is_newest = Some(record.spec.sequence) == newest;
+            let pods = pods_of(observed, record);
+            let failed = tasks::failed(pods, record.spec.min_ready_seconds, moment.now);
+            failed.until.into_iter().for_each(|at| plan.wake(at));
+            let shown = deployment(observed, situation, record, is_newest);
+            Deployment { failed_tasks: failed.tasks, ..shown }
         })
         .collect();
     for earlier in &before.deployments {
@@ -316,7 +322,6 @@ fn deployment(
     situation: &Situation<'_>,
     record: &ServiceDeployment,
     is_newest: bool,
-    _moment: &Moment,
 ) -> Deployment {
     let sequence = record.spec.sequence;
     let id = names::deployment_id(&observed.uid, sequence);

@@ -166,7 +166,12 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     plan.measures = scaled.as_ref().map(|scaled| scaled.measures.clone()).unwrap_or_default();
     match observed.newest() {
-        Some(newest) => pass.deploy(newest, obstacle, &mut plan),
+        Some(newest) => {
+            let acting = scaled.as_ref().filter(|_| !settles(&plan) && observed.daemon.is_none());
+            let acted_on = acting.map(|scaled| scaled.acted_on(&settings));
+            let settings = acted_on.as_ref().unwrap_or(&settings);
+            Pass { settings, ..pass }.deploy(newest, obstacle, &mut plan);
+        }
         None => {
             if let Some(obstacle) = obstacle {
                 pass.hold(obstacle, &mut plan);
@@ -268,8 +273,7 @@ impl Pass<'_> {
     /// Brings the children to what the newest record says, and reports.
     fn deploy(&self, newest: &ServiceDeployment, mut obstacle: Option<Obstacle>, plan: &mut Plan) {
         let Self { observed, settings, moment, .. } = *self;
-        // Soon there is a newer record, or the newest is known.
-        let waits = plan.waiting.is_some() || !plan.writes.is_empty();
+        let waits = settles(plan);
         let mut course = Course::of(observed, settings, newest, true);
         if course.waits && plan.waiting.is_none() {
             let looks = format!("{} {}", settings.desired, course.looks());
@@ -322,7 +326,8 @@ impl Pass<'_> {
             plan,
         );
         plan.writes.extend(scaling::surplus(observed, self.scaled));
-        plan.writes.extend(self.scaled.and_then(|scaled| scaled.count(observed)));
+        let acting = self.scaled.filter(|_| !waits);
+        plan.writes.extend(acting.and_then(|scaled| scaled.count(observed)));
         child(&observed.endpoints, endpoints::build(observed, &situation), plan);
         // Drains leave the tasks of a DaemonSet alone, and a node that ends takes its own with it.
         let budget = observed
@@ -376,13 +381,21 @@ impl Pass<'_> {
             Some(obstacle) => situation.with(obstacle),
             None => situation,
         };
-        situation.scaling = self.scaled.map(|scaled| scaled.state.clone());
-        if let Some(scaled) = self.scaled {
+        if !waits {
+            situation.scaling = acting.map(|scaled| scaled.state.clone());
+        }
+        if let Some(scaled) = acting {
             scaled.wake_at.into_iter().for_each(|at| plan.wake(at));
             plan.notes.extend(scaled.notes());
         }
         assess::report(observed, &situation, self.findings, moment, plan);
     }
+}
+
+/// Whether there soon is a newer record, or the newest is known: until then the status stays as it
+/// is, and what only it remembers is not done.
+fn settles(plan: &Plan) -> bool {
+    plan.waiting.is_some() || !plan.writes.is_empty()
 }
 
 /// What keeps every child as it is.

@@ -20,7 +20,7 @@ use crate::plan::judge::is_empty;
 use crate::plan::mapping::owner_of_cluster;
 use crate::plan::node;
 use crate::plan::placement::affinity::{Affinity, NodeLabels, affinity};
-use crate::plan::placement::node_labels::MOST_LABELS;
+use crate::plan::placement::node_labels::{MOST_LABELS, may_bring};
 use crate::plan::placement::strategies::{
     Preferences, distinct_instance, preferences, read, read_constraints,
 };
@@ -88,13 +88,21 @@ pub(super) fn judge(
         return;
     }
     let in_use = node::in_use(world);
-    if in_use.len() >= MOST_LABELS && labels.keys().any(|label| !in_use.contains_key(label)) {
+    let more = labels.keys().filter(|label| !in_use.contains_key(*label)).count();
+    if more == 0 {
+        return;
+    }
+    let namespace = &observed.key.namespace;
+    let own = node::needed_in(world, namespace, &in_use);
+    if !may_bring(more, own, in_use.len()) {
         findings.refuse(
             CONSTRAINTS,
             format!(
-                "needs a label on each node that it chooses, and {MOST_LABELS} expressions have one, \
-                 which is the most; write it as another service does, or use only ==, !=, in, not_in \
-                 and exists on attributes"
+                "needs a label on each node that it chooses; {MOST_LABELS} expressions can have one, \
+                 {} have one, {own} of them in namespace {namespace}, and a namespace leaves as many \
+                 free as it has; write it as another service does, or use only ==, !=, in, not_in and \
+                 exists on attributes",
+                in_use.len()
             ),
         );
     }

@@ -44,11 +44,14 @@ pub(super) struct Scaled {
     /// What has been done.
     activities: Vec<Activity>,
     autoscaler: Option<Box<autoscalingv2::HorizontalPodAutoscalerSpec>>,
+    /// The count that it comes to.
+    desired: i32,
     /// The count to write, if it is to change.
     count: Option<i32>,
 }
 
-/// Decides, where the service is scaled; the settings then have the count that it comes to.
+/// Decides, where the service is scaled. The settings get the count that holds until it is acted on:
+/// what is decided is done only where it can be remembered, or it would be done again.
 pub(super) fn scaled(
     world: &World,
     observed: &Observed,
@@ -83,9 +86,9 @@ pub(super) fn scaled(
     };
     wake_at = [wake_at, unknown].into_iter().flatten().min();
     let desired = acted.unwrap_or(count);
-    let count = (desired != settings.desired).then_some(desired);
-    settings.desired = desired;
-    Some(Scaled { state, wake_at, measures: wanted, activities, autoscaler, count })
+    let write = (desired != settings.desired).then_some(desired);
+    settings.desired = count;
+    Some(Scaled { state, wake_at, measures: wanted, activities, autoscaler, desired, count: write })
 }
 
 fn outcome(
@@ -233,6 +236,11 @@ fn say_what_is_not_measured(
 }
 
 impl Scaled {
+    /// The settings where it is acted on.
+    pub(super) fn acted_on(&self, settings: &Settings) -> Settings {
+        Settings { desired: self.desired, ..settings.clone() }
+    }
+
     /// The HorizontalPodAutoscaler, where one can do what the policies say.
     pub(super) fn autoscaler(&self, observed: &Observed) -> Option<Object> {
         let autoscaler = autoscalingv2::HorizontalPodAutoscaler {

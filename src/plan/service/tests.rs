@@ -2,6 +2,7 @@
 
 mod daemon;
 mod drains;
+mod failed;
 mod mapping;
 mod missing;
 mod outward;

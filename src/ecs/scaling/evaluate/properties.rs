@@ -131,7 +131,15 @@ proptest! {
                 } else {
                     prop_assert!(!no_out && wants_out);
                 }
+                let removed = count < target.count;
                 target.count = count;
+                let (state, again) = (&decision.state, &metrics);
+                let again = evaluate(&target, &policies, again, state, &timing, now).count;
+                prop_assert!(
+                    // A step to an exact count may follow, where others went below it.
+                    again.is_none_or(|again| removed && again > count),
+                    "once by the same datapoints: {count}, then {again:?}"
+                );
             } else {
                 let alarms = (&decision.state.alarms, &state.alarms);
                 prop_assert!(

@@ -185,6 +185,38 @@ fn a_removal_is_held_back_by_its_cooldown_and_an_addition_is_not() {
 }
 
 #[test]
+fn one_set_of_datapoints_acts_once_however_short_the_cooldown_is() {
+    let down = || steps("down", Comparison::LessThan, &[(None, None, -2)]);
+    let up = || steps("up", Comparison::GreaterThan, &[(None, None, 2)]);
+    for seconds in [0, 1, 59] {
+        for (mut policy, value, minutes, first, second) in [
+            (tracking("cpu", 75.0), 60.0, 15, 8, 7),
+            (tracking("cpu", 75.0), 90.0, 3, 12, 15),
+            (down(), 20.0, 1, 8, 6),
+            (up(), 60.0, 1, 12, 14),
+        ] {
+            match &mut policy.rule {
+                Rule::TargetTracking(tracking) => {
+                    tracking.scale_in_cooldown = seconds;
+                    tracking.scale_out_cooldown = seconds;
+                }
+                Rule::Step(step, ..) => step.cooldown = seconds,
+            }
+            let mut clock = Clock::of(10, vec![policy.clone()]);
+            clock.target.bounds = Bounds { min_capacity: 0, max_capacity: 50 };
+            assert_eq!(clock.minutes(minutes, &[value]), [first]);
+            // The minute that is measured next ends in thirty seconds.
+            for after in 0..30 {
+                assert_eq!(clock.ask(), None, "{value} acts again {after} s later");
+                clock.now = clock.now.saturating_add(SignedDuration::from_secs(1)).unwrap();
+            }
+            clock.now = clock.now.saturating_sub(SignedDuration::from_secs(30)).unwrap();
+            assert_eq!(clock.minutes(1, &[value]), [second], "{value} a minute later");
+        }
+    }
+}
+
+#[test]
 fn tasks_are_removed_only_if_all_that_may_remove_agree() {
     let both = || vec![tracking("cpu", 50.0), tracking("memory", 50.0)];
     let mut clock = Clock::of(8, both());

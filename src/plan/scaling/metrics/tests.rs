@@ -112,6 +112,58 @@ fn absence_names_what_to_install_or_to_change() {
              kubernetes.scaling.metrics.p where it is",
         ),
         (
+            Absence::NotServed,
+            prometheus(),
+            "policy `p` does not act, since the Prometheus query `sum(up{a=\"b\"})` is not known: no \
+             Prometheus is asked; whoever runs the operator gives it the address of one by \
+             --prometheus URL",
+        ),
+        (
+            Absence::refused(
+                400,
+                "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:4: parse error\"}",
+            ),
+            prometheus(),
+            "policy `p` does not act, since the Prometheus query `sum(up{a=\"b\"})` is not known: \
+             Prometheus cannot evaluate it (1:4: parse error); mend it under \
+             kubernetes.scaling.metrics.p.prometheus",
+        ),
+        (
+            Absence::refused(502, "<html>\nsomebody else's secret\n</html>"),
+            prometheus(),
+            "policy `p` does not act, since the Prometheus query `sum(up{a=\"b\"})` is not known: the \
+             Prometheus that the operator asks answers with 502; whoever runs the operator sees to \
+             its address, --prometheus",
+        ),
+        (
+            Absence::no_answer("no answer\nwithin 10 s"),
+            prometheus(),
+            "policy `p` does not act, since the Prometheus query `sum(up{a=\"b\"})` is not known: the \
+             Prometheus that the operator asks does not answer: no answer within 10 s; whoever runs \
+             the operator sees to its address, --prometheus",
+        ),
+        (
+            Absence::refused(404, "no custom metric  depth"),
+            external(false),
+            "policy `p` does not act, since the external metric `depth` is not known: who serves \
+             external.metrics.k8s.io does not know it (no custom metric depth); see that it is \
+             exported and that the adapter has a rule for it, or say under \
+             kubernetes.scaling.metrics.p where it is",
+        ),
+        (
+            Absence::refused(403, "depth.external.metrics.k8s.io is forbidden"),
+            external(false),
+            "policy `p` does not act, since the external metric `depth` is not known: it may not be \
+             read (depth.external.metrics.k8s.io is forbidden); whoever runs the operator grants it \
+             external.metrics.k8s.io, in the chart by rbac.customMetrics",
+        ),
+        (
+            Absence::refused(503, "service unavailable\n"),
+            cpu(),
+            "policy `p` does not act, since the use of cpu is not known: who serves metrics.k8s.io \
+             answers with 503 (service unavailable); see how the APIService and what is behind it do",
+        ),
+        (
             Absence::NothingReserved,
             cpu(),
             "policy `p` does not act, since the use of cpu is not known: the tasks reserve no cpu, \
@@ -127,6 +179,18 @@ fn absence_names_what_to_install_or_to_change() {
         assert_eq!(absence.message("p", &source), expected);
     }
     assert!(Metric::Math.source().is_none());
+}
+
+#[test]
+fn of_somebody_elses_words_so_many_are_told() {
+    let Absence::Refused(400, words) = Absence::refused(400, &"é \n".repeat(1000)) else {
+        panic!()
+    };
+    assert!(
+        words.chars().count() <= 201 && words.ends_with('…') && !words.contains('\n'),
+        "{words}"
+    );
+    assert_eq!(Absence::refused(404, "404 page not found\n"), Absence::NotServed);
 }
 
 #[test]

@@ -89,7 +89,9 @@ fn by_name(
     let named = |row: &&Value| text(row, "alarmName").as_deref() == Some(name);
     let Some(row) = rows.iter().find(named) else {
         let rule = format!(
-            "nothing says what `{name}` watches: give it the members of CloudWatch's alarm here              (metricName, threshold, comparisonOperator, evaluationPeriods), or give the Cluster a row              with them in `kubernetes.alarms`"
+            "nothing says what `{name}` watches: give it the members of CloudWatch's alarm here \
+             (metricName, threshold, comparisonOperator, evaluationPeriods), or give the Cluster a row \
+             with them in `kubernetes.alarms`"
         );
         findings.refuse(path, rule);
         return None;
@@ -110,7 +112,8 @@ fn of_rows(
         for policy in actions(row) {
             if let Some(first) = by.get(&policy) {
                 let message = format!(
-                    "alarms `{first}` and `{name}` of the Cluster both trigger policy `{policy}`; the                      first does"
+                    "alarms `{first}` and `{name}` of the Cluster both trigger policy `{policy}`; the \
+                     first does"
                 );
                 findings.differs("autoscaling.scalingPolicies", message);
             } else if !alarms.contains_key(&policy) {

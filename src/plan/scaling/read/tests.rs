@@ -448,3 +448,23 @@ fn any_shape_is_read_without_panic() {
         let _ = found(&with_policy(&stepped(&json!({"stepAdjustments": value}))));
     }
 }
+
+#[test]
+fn what_is_said_of_alarms_that_stand_elsewhere_is_one_sentence_without_gaps() {
+    let by_name = with_alarm(&json!({"alarmName": "nowhere"}));
+    let without = with_policy(&stepped(&json!({})));
+    let rows = ["one", "two"].map(|name| alarm(&json!({"alarmName": name})));
+    let said = |spec: &Value, rows: &[Value]| {
+        let mut findings = Findings::default();
+        read_among(spec, rows, &mut findings);
+        let lines: Vec<String> = findings.0.iter().map(ToString::to_string).collect();
+        lines.join("; ")
+    };
+    let (nowhere, twice) = (said(&by_name, &[]), said(&without, &rows));
+    assert!(
+        nowhere.contains("alarm here (metricName, threshold")
+            && nowhere.contains("give the Cluster a row with them in `kubernetes.alarms`"),
+        "{nowhere}"
+    );
+    assert!(twice.contains("both trigger policy `up`; the first does"), "{twice}");
+}

@@ -162,3 +162,69 @@ fn an_expression_that_cannot_be_asked_for_is_refused_where_it_stands() {
         "{refused}"
     );
 }
+
+/// Puts in a record of another service, in this namespace, whose tasks go only where so many
+/// expressions hold that need a label.
+fn asks(scene: &mut Scene, namespace: &str, patterns: std::ops::Range<usize>) {
+    let constraints: Vec<Value> = patterns
+        .map(|n| {
+            let expression = format!("attribute:ecs.instance-type =~ m5.*|{namespace}{n}");
+            json!({"type": "memberOf", "expression": expression})
+        })
+        .collect();
+    let requested = json!({"taskDefinition": "other", "placementConstraints": constraints});
+    let keys = crate::plan::node::said_by_label(&requested).into_iter();
+    let terms: Vec<Value> =
+        keys.map(|(key, _)| json!({"key": key, "operator": "In", "values": ["true"]})).collect();
+    let record = json!({
+        "apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "ServiceDeployment",
+        "metadata": {"name": "other-1", "namespace": namespace, "uid": namespace},
+        "spec": {"service": {"name": "other", "uid": "u"}, "sequence": 1, "cause": "ServiceCreated",
+            "taskDefinition": "other:1", "requested": requested, "features": {"kubernetesMinor": 36},
+            "template": {"spec": {"affinity": {"nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution":
+                    {"nodeSelectorTerms": [{"matchExpressions": terms}]}}}}}},
+    });
+    scene.world.put(Kind::ServiceDeployment, record).unwrap();
+}
+
+/// How a service stands that asks for this pattern, where others have so many expressions, by
+/// namespace.
+fn beside(others: &[(&str, usize)], pattern: &str) -> (String, String) {
+    let mut scene = Scene::usual();
+    scene.world.writes_nodes = true;
+    for (namespace, count) in others {
+        asks(&mut scene, namespace, 0..*count);
+    }
+    let expression = format!("attribute:ecs.instance-type =~ {pattern}");
+    let constraint = json!([{"type": "memberOf", "expression": expression}]);
+    scene.change("placementConstraints", constraint);
+    scene.be_still();
+    let (reason, message, _) = scene.ready(OBJECT);
+    (reason, message)
+}
+
+#[test]
+fn no_namespace_takes_the_labels_of_all_expressions() {
+    let is_taken = |others: &[(&str, usize)], pattern| {
+        let (reason, message) = beside(others, pattern);
+        assert!(reason == "InvalidSpec" || reason == "DeploymentInProgress", "{reason}: {message}");
+        reason != "InvalidSpec"
+    };
+    assert!(is_taken(&[(NAMESPACE, 31)], "c5.*"));
+    assert!(!is_taken(&[(NAMESPACE, 32)], "c5.*"), "half of all");
+    assert!(is_taken(&[(NAMESPACE, 32)], "m5.*|shop7"), "one that is in use");
+    assert!(is_taken(&[("else", 32)], "c5.*"), "by another");
+    assert!(is_taken(&[("else", 32), (NAMESPACE, 15)], "c5.*"));
+    assert!(!is_taken(&[("else", 32), (NAMESPACE, 16)], "c5.*"), "half of what was left");
+    assert!(is_taken(&[("else", 63)], "c5.*"), "the last is for who has none");
+    assert!(!is_taken(&[("else", 64)], "c5.*"));
+    let (_, message) = beside(&[("else", 8), (NAMESPACE, 40)], "c5.*");
+    assert!(
+        message.contains(
+            "64 expressions can have one, 48 have one, 40 of them in namespace shop, and a namespace \
+             leaves as many free as it has"
+        ),
+        "{message}"
+    );
+}

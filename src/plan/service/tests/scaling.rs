@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::ecs::scaling::alarm::Datapoint;
+use crate::plan::scaling::metrics::Absence;
 
 /// A service that is scaled from 2 to 8, from 4 on from eight o'clock to ten in the evening.
 fn scaled() -> Value {
@@ -155,6 +156,52 @@ fn what_an_autoscaler_cannot_say_is_evaluated_by_what_was_measured() {
 }
 
 #[test]
+fn a_count_is_not_written_while_what_was_decided_cannot_be_remembered() {
+    let mut spec = scaled();
+    spec["autoscaling"]["scalableTarget"]["minCapacity"] = json!(0);
+    let mut scene = Scene::of(&task_definition(), &spec);
+    scene.finish();
+    scene.now = "2030-03-17T20:00:00Z".parse().unwrap();
+    measured(&mut scene, 3, 90.0);
+    // The tasks are too few just as a new image is applied: what is decided now is not in the status.
+    let mut other = task_definition();
+    other["containerDefinitions"][0]["image"] = json!("example:2");
+    scene.apply(Kind::TaskDefinition, "web", &other);
+    let before = scene.body(Kind::Service, OBJECT)["status"].clone();
+    scene.settle();
+    assert_eq!((scene.count(), &scene.deployment()["spec"]["replicas"]), (json!(4), &json!(4)));
+    assert_eq!(scene.body(Kind::Service, OBJECT)["status"], before);
+    assert!(scene.plan(&Moment::at(scene.now)).waiting.is_some());
+    scene.be_still();
+    assert_eq!((scene.newest(), scene.count()), (2, json!(6)), "4 × 90 / 60, once");
+    assert_eq!(scene.deployment()["spec"]["replicas"], 6);
+    let state = scene.body(Kind::Service, OBJECT)["status"]["scaling"].clone();
+    assert_eq!(state["activities"].as_array().unwrap().len(), 1, "{state}");
+    assert_eq!(state["scaleOut"]["from"], 4, "{state}");
+}
+
+#[test]
+fn a_count_that_fell_holds_while_a_deployment_is_about_to_start() {
+    let mut scene = Scene::of(&task_definition(), &scaled());
+    scene.finish();
+    let count = json!({"f:spec": {"f:desiredCount": {}}});
+    scene.written_by(json!([{"manager": "gitops", "operation": "Apply", "fieldsV1": count}]));
+    scene.settle();
+    let mut other = task_definition();
+    other["containerDefinitions"][0]["image"] = json!("example:2");
+    scene.apply(Kind::TaskDefinition, "web", &other);
+    scene.change("desiredCount", json!(1));
+    scene.written_by(json!([{"manager": "gitops", "operation": "Apply", "fieldsV1": {}}]));
+    scene.settle();
+    assert_eq!(scene.deployment()["spec"]["replicas"], 4, "not even for a second");
+    scene.be_still();
+    assert_eq!((scene.newest(), scene.count()), (2, json!(4)));
+    assert_eq!(scene.deployment()["spec"]["replicas"], 4);
+    let state = scene.body(Kind::Service, OBJECT)["status"]["scaling"].clone();
+    assert_eq!(state["activities"].as_array().unwrap().len(), 1, "{state}");
+}
+
+#[test]
 fn a_metric_that_never_reports_is_told_of_after_a_while() {
     let mut spec = scaled();
     spec["autoscaling"]["scalableTarget"]["minCapacity"] = json!(0);
@@ -162,7 +209,8 @@ fn a_metric_that_never_reports_is_told_of_after_a_while() {
     scene.finish();
     let key = ObjectKey::new(Kind::Service, NAMESPACE, OBJECT);
     let wanted = scene.plan(&Moment::at(scene.now)).measures;
-    scene.world.measured.entry(key).or_default().take(&wanted[0], None, scene.now);
+    let answer = Err(Absence::refused(404, "404 page not found"));
+    scene.world.measured.entry(key).or_default().take(&wanted[0], &answer, scene.now);
     assert_eq!(settle(&mut scene.world, scene.now), Ok(0));
     scene.now += SignedDuration::from_mins(3);
     scene.settle();
