@@ -26,6 +26,8 @@ mod diff;
 #[cfg(feature = "controller")]
 mod doctor;
 #[cfg(feature = "controller")]
+mod due;
+#[cfg(feature = "controller")]
 mod events;
 #[cfg(feature = "controller")]
 mod explain;

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use linkspan::api::{Cluster, Service};
+use linkspan::api::{Cluster, RolloutState, Service, TaskDefinition};
+use linkspan::names::annotation;
 use serde_json::{Value, json};
 
 use crate::said::{Said, ask, told};
@@ -141,6 +142,29 @@ async fn another_image_is_deployed_followed_and_undone() {
     place.steady("web", 2, "shop:2").await;
     let said = ask(&place, &["deploy", "web", "--image", "ap=x"]).await;
     assert_eq!((said.code, &*said.err), (1, "error: no container is called ap; there are app\n"));
+}
+
+#[tokio::test]
+async fn what_was_just_applied_is_followed_and_not_what_was_there_before() {
+    let place = steady("applied", 1).await;
+    // Neither of them changes the Service's own generation.
+    place.task_definition("shop", "example/shop:2").await;
+    let said = told(&place, &["rollout", "status", "web"]).await;
+    assert!(said.out.ends_with("service web: shop:2 is deployed, 1 tasks run\n"), "{said:?}");
+    let forced = json!({"metadata": {"annotations": {annotation::FORCE_NEW_DEPLOYMENT: "again"}}});
+    place.meddle::<Service>("web", forced).await;
+    told(&place, &["wait", "web"]).await;
+    let service = place.api::<Service>().get("web").await.unwrap();
+    let newest = place.records(&service).await.pop().unwrap();
+    assert_eq!((newest.spec.sequence, newest.spec.nonce.as_deref()), (3, Some("again")));
+    let state = newest.status.unwrap_or_default().rollout_state;
+    assert_eq!(state, Some(RolloutState::Completed));
+
+    // What will not come is told, although all is well with what runs.
+    place.apply::<TaskDefinition>("shop", json!({"containerDefinitions": []})).await;
+    let said = ask(&place, &["rollout", "status", "web"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("service web: task definition shop is refused: "), "{said:?}");
 }
 
 #[tokio::test]
