@@ -130,6 +130,16 @@ async fn another_image_is_deployed_followed_and_undone() {
     let said = told(&place, &["wait", "web"]).await;
     assert!(said.out.ends_with("service web: shop:1 is deployed, 2 tasks run\n"), "{}", said.out);
 
+    // The family has had the second image all the while; what runs has not.
+    let said = told(&place, &["deploy", "web", "--image", "example/shop:2", "--wait"]).await;
+    assert!(said.out.starts_with("TaskDefinition shop has these images already\n"), "{said:?}");
+    assert!(said.out.ends_with("service web: shop:2 is deployed, 2 tasks run\n"), "{said:?}");
+    let pinned = place.api::<Service>().get("web").await.unwrap();
+    assert_eq!(pinned.spec.0["taskDefinition"], "shop:2");
+    let again = told(&place, &["deploy", "web", "--image", "example/shop:2"]).await;
+    assert_eq!(again.out, "TaskDefinition shop has these images already\n");
+    told(&place, &["rollout", "undo", "web"]).await;
+
     // It is pinned now, and goes on being so with what a pipeline deploys.
     let file = shared().await.dir().join(format!("{}.json", place.namespace));
     std::fs::write(&file, r#"[{"name": "app", "imageUri": "example/shop:3"}]"#).unwrap();
