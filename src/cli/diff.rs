@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::cluster::{Scope, Where, now};
+use super::rendering::Installed;
 use super::shell::block_on;
 use crate::plan::{Moment, Write as Planned, plan};
 use crate::render::{self, Options};
@@ -31,6 +32,8 @@ pub struct Diff {
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::setting)]
     set: Vec<(String, String)>,
     #[command(flatten)]
+    installed: Installed,
+    #[command(flatten)]
     scope: Scope,
 }
 
@@ -42,10 +45,14 @@ pub(super) fn run(arguments: Diff) -> io::Result<ExitCode> {
             let options = Options {
                 namespace: place.namespace.clone(),
                 set: arguments.set,
+                writes_nodes: arguments.installed.node_writes,
+                packs: arguments.installed.binpack_scheduler,
                 ..Options::default()
             };
             let here = KINDS.map(|kind| (kind, Where::In(&place.namespace)));
-            let world = place.world(&here).await?;
+            let mut world = place.world(&here).await?;
+            world.writes_nodes = options.writes_nodes;
+            world.packs = options.packs;
             let (objects, output) = render::objects(&files, &options, &named(&world));
             io::stderr().write_all(output.stderr.as_bytes())?;
             anyhow::ensure!(!output.failed, "what is refused above cannot be compared");

@@ -61,6 +61,10 @@ pub struct Options {
     pub kubernetes_minor: u32,
     /// Whether its nodes restart all containers of a pod at one's exit, where that version can.
     pub restart_all_containers: bool,
+    /// Whether the operator may label nodes, as it may where the chart's values do not say otherwise.
+    pub writes_nodes: bool,
+    /// Whether there is a second scheduler, for placement strategy `binpack`.
+    pub packs: bool,
     /// The namespace of what names none.
     pub namespace: String,
     /// What stands for placeholders, by their names.
@@ -80,6 +84,8 @@ impl Default for Options {
             format: Format::Yaml,
             kubernetes_minor: crate::NEWEST_KUBERNETES_MINOR,
             restart_all_containers: true,
+            writes_nodes: true,
+            packs: false,
             namespace: "default".to_owned(),
             set: Vec::new(),
             hints: false,

@@ -302,6 +302,22 @@ async fn a_service_is_compared_where_only_the_cluster_has_what_it_names() {
 }
 
 #[tokio::test]
+async fn a_service_is_compared_by_the_rights_of_the_operator() {
+    let place = steady("diff-rights", 1).await;
+    let file = shared().await.dir().join(format!("{}.json", place.namespace));
+    let constraint = [json!({"type": "memberOf", "expression": "attribute:ecs.os-type =~ lin.*"})];
+    let object = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"taskDefinition": "shop", "placementConstraints": constraint}});
+    std::fs::write(&file, object.to_string()).unwrap();
+    let path = file.display().to_string();
+    let said = ask(&place, &["diff", &path]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let said = ask(&place, &["diff", "--node-writes=false", &path]).await;
+    assert!(said.code == 2 && said.err.contains("the right to label nodes"), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_cluster_goes_after_its_services() {
     let place = Place::new("deleted").await;
     place.task_definition("shop", "example/shop:1").await;
