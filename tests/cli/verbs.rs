@@ -302,6 +302,31 @@ async fn a_service_is_compared_where_only_the_cluster_has_what_it_names() {
 }
 
 #[tokio::test]
+async fn files_are_compared_with_the_namespaces_that_they_name() {
+    let (place, context) = (steady("diff-named", 1).await, Place::new("diff-context").await);
+    let file = shared().await.dir().join(format!("{}.json", place.namespace));
+    let write = |image: &str| {
+        let object = |kind: &str, name: &str, spec: Value| {
+            json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": kind,
+                "metadata": {"name": name, "namespace": place.namespace}, "spec": spec})
+        };
+        let all = json!({"apiVersion": "v1", "kind": "List", "items": [
+            object("TaskDefinition", "shop", task_definition(image)),
+            object("Service", "web", json!({"taskDefinition": "shop", "desiredCount": 1})),
+        ]});
+        std::fs::write(&file, all.to_string()).unwrap();
+    };
+    let path = file.display().to_string();
+    write("example/shop:1");
+    let said = ask(&context, &["diff", &path]).await;
+    assert_eq!((said.code, &*said.out, &*said.err), (0, "", ""), "{said:?}");
+    write("example/shop:2");
+    let said = ask(&context, &["diff", &path]).await;
+    let follows = "# Service web: a deployment of shop:2 starts (TaskDefinitionChanged)\n";
+    assert!(said.code == 1 && said.out.ends_with(follows), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_service_is_compared_by_the_rights_of_the_operator() {
     let place = steady("diff-rights", 1).await;
     let file = shared().await.dir().join(format!("{}.json", place.namespace));
