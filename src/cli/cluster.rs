@@ -15,7 +15,7 @@ use kube::{Api, Client, Config};
 
 use crate::api::{Service, TaskDefinition};
 use crate::controller;
-use crate::ecs::reference::family_of;
+use crate::ecs::reference::{family_of, last_part};
 use crate::plan::placement::meant::nearest;
 use crate::world::{Kind, ObjectKey, World};
 
@@ -107,7 +107,7 @@ impl Place {
 
     /// A service by its name, also as kubectl writes it: `esvc/web`.
     pub(super) async fn service(&self, written: &str) -> anyhow::Result<Service> {
-        let name = written.rsplit_once('/').map_or(written, |(_, name)| name);
+        let name = last_part(written);
         let api = self.api::<Service>();
         match api.get_opt(name).await {
             Ok(Some(service)) => Ok(service),

@@ -343,6 +343,29 @@ async fn a_service_is_compared_by_the_rights_of_the_operator() {
 }
 
 #[tokio::test]
+async fn events_are_those_of_the_one_service() {
+    let place = steady("events", 1).await;
+    place.service("web-api", json!({"taskDefinition": "shop"})).await;
+    let named = json!({"taskDefinition": "shop", "serviceName": "frontend"});
+    place.service("front", named).await;
+    place.steady("web-api", 1, "shop:1").await;
+    place.steady("front", 1, "shop:1").await;
+    for (asked, own) in
+        [("web", "web"), ("esvc/web", "web"), ("web-api", "web-api"), ("front", "frontend")]
+    {
+        let said = told(&place, &["events", asked]).await;
+        assert!(said.out.contains(&format!(" pod/{own}-")), "{asked}: {}", said.out);
+        for other in ["web-api", "frontend"].into_iter().filter(|other| *other != own) {
+            assert!(!said.out.contains(&format!("/{other}-")), "{asked}: {}", said.out);
+        }
+    }
+    let said = told(&place, &["explain", "service", "esvc/web"]).await;
+    assert!(said.out.starts_with("Service "), "{}", said.out);
+    let said = ask(&place, &["scaling", "esvc/web"]).await;
+    assert!(said.err.starts_with("error: service web is not scaled;"), "{}", said.err);
+}
+
+#[tokio::test]
 async fn a_cluster_goes_after_its_services() {
     let place = Place::new("deleted").await;
     place.task_definition("shop", "example/shop:1").await;
