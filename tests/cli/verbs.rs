@@ -1,14 +1,15 @@
 //! What people ask of a service from day to day: how it does, what happened, another image, back again.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use linkspan::api::{Cluster, RolloutState, Service, TaskDefinition};
 use linkspan::names::annotation;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 use crate::said::{Said, ask, told};
-use crate::support::{Place, shared, task_definition, until};
+use crate::support::{Place, patience, shared, task_definition, until};
 
 /// A service of some tasks that is steady.
 async fn steady(prefix: &str, count: i32) -> Place {
@@ -79,33 +80,46 @@ async fn services_are_told_in_every_form() {
     assert!(said.err.starts_with("error: no Service wbe is in namespace"), "{}", said.err);
 }
 
-#[tokio::test]
-async fn what_changes_is_shown_in_lines_where_nobody_can_draw() {
-    let place = steady("watched", 1).await;
-    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_linkspan"))
+/// `linkspan status --watch`, whose lines are read one by one.
+async fn watch(place: &Place) -> Child {
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_linkspan"))
         .env("KUBECONFIG", shared().await.kubeconfig_path())
         .args(["status", "--watch", "--namespace", &place.namespace])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap();
-    let pid = child.id().unwrap().to_string();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    place.scale("web", 2).await;
-    place.steady("web", 2, "shop:1").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(!text.contains('\x1b'), "{text}");
-    let words: Vec<Vec<&str>> =
-        text.lines().map(|line| line.split_whitespace().collect()).collect();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_changes_is_shown_in_lines_where_nobody_can_draw() {
+    let place = steady("watched", 1).await;
+    let mut child = watch(&place).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for count in ["1", "2"] {
+        if count == "2" {
+            place.scale("web", 2).await;
+        }
         let row = ["web", "shop:1", count, count, "0", "COMPLETED"];
-        assert!(words.iter().any(|line| line.starts_with(&row)), "{count} tasks: {text}");
+        let drawn = async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it goes on");
+                assert!(!line.contains('\x1b'), "{line}");
+                if line.split_whitespace().collect::<Vec<_>>().starts_with(&row) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(patience(), drawn).await.expect("each count is shown");
     }
+    let pid = child.id().unwrap().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        assert!(!line.contains('\x1b'), "{line}");
+    }
+    assert!(child.wait().await.unwrap().success());
 }
 
 #[tokio::test]
