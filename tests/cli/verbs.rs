@@ -123,6 +123,22 @@ async fn what_changes_is_shown_in_lines_where_nobody_can_draw() {
 }
 
 #[tokio::test]
+async fn who_has_read_enough_is_no_error() {
+    let place = steady("piped", 1).await;
+    let mut child = watch(&place).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let head = lines.next_line().await.unwrap().unwrap();
+    assert!(head.starts_with("NAME "), "{head}");
+    // As `| head -1` does.
+    drop(lines);
+    place.scale("web", 2).await;
+    let ended = tokio::time::timeout(patience(), child.wait_with_output()).await;
+    let output = ended.expect("it ends at the next change").unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
+}
+
+#[tokio::test]
 async fn another_image_is_deployed_followed_and_undone() {
     let place = steady("deployed", 2).await;
     let said = told(&place, &["deploy", "web", "--image", "example/shop:2", "--wait"]).await;
