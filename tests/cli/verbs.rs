@@ -422,6 +422,23 @@ async fn a_cluster_goes_after_its_services() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_is_not_gone_in_time_is_told() {
+    let place = Place::new("kept").await;
+    place.apply::<Cluster>("team", json!({})).await;
+    let kept = |by: Value| json!({"metadata": {"finalizers": by}});
+    place.meddle::<Cluster>("team", kept(json!(["example.com/keep"]))).await;
+    let said = ask(&place, &["delete", "cluster", "team", "--wait", "--timeout", "1"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    assert_eq!(said.err, "error: the time is over; the deletion goes on by itself\n");
+    place.meddle::<Cluster>("team", kept(json!([]))).await;
+    until("it is gone", || async {
+        let found = place.api::<Cluster>().get_opt("team").await.unwrap();
+        found.map_or(Ok(()), |found| Err(format!("{:?}", found.metadata)))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_cluster_is_looked_over() {
     let place = steady("doctor", 1).await;
     let said = until("a look at it", || async {
