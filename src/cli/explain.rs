@@ -13,9 +13,9 @@ use k8s_openapi::api::core::v1 as corev1;
 
 use super::cluster::{Scope, Where};
 use super::shell::block_on;
-use super::table::table;
 use crate::api::{ConditionType, Service};
 use crate::ecs::reference::last_part;
+use crate::layout::table;
 use crate::names;
 use crate::plan::capacity_provider::{Condition, condition};
 use crate::plan::placement::attributes::attributes;

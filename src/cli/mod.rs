@@ -48,8 +48,6 @@ mod shells;
 #[cfg(feature = "controller")]
 mod status;
 #[cfg(feature = "controller")]
-pub(crate) mod table;
-#[cfg(feature = "controller")]
 mod tasks;
 
 use std::fs;
