@@ -31,6 +31,7 @@ pub mod cli;
 pub mod controller;
 pub mod defect;
 pub mod ecs;
+mod layout;
 pub mod names;
 pub mod plan;
 pub mod render;

@@ -124,6 +124,54 @@ fn print_what_is_expected(cases: &[PathBuf], command: fn(&[File], &Options) -> O
     );
 }
 
+/// The files of a folder's objects, of this folder and of those in it.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut all = vec![folder.to_owned()];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(folders(&path));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_example_is_rendered() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let with_files: Vec<PathBuf> =
+        folders(&examples).into_iter().filter(|folder| !files(folder).is_empty()).collect();
+    assert!(with_files.len() > 5, "the examples are gone");
+    for folder in with_files {
+        let output = run(&files(&folder), &Options::default());
+        assert!(!output.failed, "{}: {}", folder.display(), output.stderr);
+    }
+}
+
+#[test]
+fn how_linkspan_is_installed_can_be_said() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let of = |folder: &str, line: &[&str]| {
+        let words = ["render"].iter().chain(line);
+        let Line { options, .. } = Line::parse_from(words);
+        run(&files(&examples.join(folder)), &options.into())
+    };
+    assert!(!of("constrained", &[]).failed);
+    let refused = of("constrained", &["--node-writes", "false"]);
+    assert!(refused.stderr.contains("the right to label nodes"), "{}", refused.stderr);
+    let text = r#"[
+        {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1", "memory": 64}]},
+        {"serviceName": "web", "taskDefinition": "web",
+            "placementStrategy": [{"type": "binpack", "field": "memory"}]}]"#;
+    let packed = [File { name: "web.json".to_owned(), bytes: text.as_bytes().to_vec() }];
+    let scheduler = "schedulerName: linkspan-binpack-memory";
+    for packs in [false, true] {
+        let output = run(&packed, &Options { packs, ..Options::default() });
+        assert!(!output.failed, "{}", output.stderr);
+        assert_eq!(output.stdout.contains(scheduler), packs, "{}", output.stdout);
+    }
+}
+
 #[test]
 fn the_order_of_files_changes_no_manifest() {
     for case in cases() {

@@ -13,8 +13,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::DynamicObject;
 use kube::{Api, Client, Config};
 
-use crate::api::Service;
+use crate::api::{Service, TaskDefinition};
 use crate::controller;
+use crate::ecs::reference::{family_of, last_part};
 use crate::plan::placement::meant::nearest;
 use crate::world::{Kind, ObjectKey, World};
 
@@ -106,7 +107,7 @@ impl Place {
 
     /// A service by its name, also as kubectl writes it: `esvc/web`.
     pub(super) async fn service(&self, written: &str) -> anyhow::Result<Service> {
-        let name = written.rsplit_once('/').map_or(written, |(_, name)| name);
+        let name = last_part(written);
         let api = self.api::<Service>();
         match api.get_opt(name).await {
             Ok(Some(service)) => Ok(service),
@@ -125,6 +126,21 @@ impl Place {
             }
             Err(error) => Err(explained(error, Kind::Service, Where::In(name))),
         }
+    }
+
+    /// The TaskDefinition that has a family: of several that claim it, the oldest.
+    pub(super) async fn owner_of_family(
+        &self,
+        family: &str,
+    ) -> anyhow::Result<Option<TaskDefinition>> {
+        let all = self.api::<TaskDefinition>().list(&ListParams::default()).await?.items;
+        let has =
+            |one: &TaskDefinition| family_of(&one.spec.0, one.metadata.name.as_deref()) == family;
+        let age = |one: &TaskDefinition| {
+            let made = one.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            (made, one.metadata.name.clone())
+        };
+        Ok(all.into_iter().filter(has).min_by_key(age))
     }
 
     /// Everything of these kinds that is there.

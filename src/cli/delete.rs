@@ -5,6 +5,7 @@
 //! then the Cluster. ECS refuses to delete a cluster that has services; so does this, unless it is told
 //! to delete them too.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -113,17 +114,23 @@ async fn delete_cluster(
     if !services.is_empty() && !gone(place, &services, end).await? {
         return Ok(false);
     }
-    for cluster in objects {
+    for &cluster in &objects {
         delete_one(&api, cluster, "cluster").await?;
     }
-    while wait && Instant::now() < end {
+    if !wait {
+        return Ok(true);
+    }
+    let deleted: BTreeSet<Option<String>> = objects.iter().map(|one| one.uid()).collect();
+    loop {
         let left = api.list(&ListParams::default()).await?.items;
-        if !left.iter().any(|one| is_it(&one)) {
-            break;
+        if !left.iter().any(|one| deleted.contains(&one.uid())) {
+            return Ok(true);
+        }
+        if Instant::now() >= end {
+            return Ok(false);
         }
         tokio::time::sleep(LOOK).await;
     }
-    Ok(true)
 }
 
 async fn delete_services(place: &Place, services: &[Service]) -> anyhow::Result<()> {

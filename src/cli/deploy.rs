@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use kube::ResourceExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::cluster::{Place, Scope};
@@ -20,7 +20,7 @@ use super::rollout::{follow, pin};
 use super::shell::block_on;
 use super::{COMMAND_LINE, TIMED_OUT};
 use crate::api::TaskDefinition;
-use crate::ecs::reference::{family_of, task_definition_of};
+use crate::ecs::reference::task_definition_of;
 
 /// `linkspan deploy`
 #[derive(Debug, clap::Args)]
@@ -142,50 +142,46 @@ async fn deploy(
     let name = service.name_any();
     let named = task_definition_of(&service.spec.0)
         .with_context(|| format!("the taskDefinition of service {name} cannot be read"))?;
-    let api = place.api::<TaskDefinition>();
-    let all = api.list(&ListParams::default()).await?.items;
-    let mut of_family: Vec<&TaskDefinition> = all
-        .iter()
-        .filter(|one| family_of(&one.spec.0, one.metadata.name.as_deref()) == named.family)
-        .collect();
-    of_family.sort_by_key(|one| one.metadata.creation_timestamp.clone().map(|time| time.0));
-    let definition = of_family.first().with_context(|| {
+    let definition = place.owner_of_family(&named.family).await?.with_context(|| {
         format!("no TaskDefinition of family {} is in namespace {}", named.family, place.namespace)
     })?;
     let patches = patches(&definition.spec.0, wanted)?;
-    if patches.is_empty() {
+    let is_there = patches.is_empty();
+    let definition = if is_there {
         super::say(&format!(
             "TaskDefinition {} has these images already\n",
             definition.name_any()
         ))?;
+        definition
     } else {
         let body: Patch<()> = Patch::Json(serde_json::from_value(json!(patches))?);
         let parameters =
             PatchParams { field_manager: Some(COMMAND_LINE.to_owned()), ..PatchParams::default() };
-        let written = api.patch(&definition.name_any(), &parameters, &body).await?;
-        let revision = registered(place, &written).await?;
-        let Some(revision) = revision else {
-            super::say("the operator has not registered the revision yet; it goes on by itself\n")?;
-            return Ok(ExitCode::from(TIMED_OUT));
-        };
-        super::say(&format!("registered {}:{revision}\n", named.family))?;
-        if named.revision.is_some() {
-            pin(place, &service, &format!("{}:{revision}", named.family)).await?;
-        }
-        if !arguments.wait {
-            super::say(&format!(
-                "service {name} rolls; `linkspan rollout status {name}` follows it\n"
-            ))?;
-        }
-        if arguments.wait {
-            rolls(place, &name, &format!("{}:{revision}", named.family)).await?;
-        }
+        place.api::<TaskDefinition>().patch(&definition.name_any(), &parameters, &body).await?
+    };
+    let Some(revision) = registered(place, &definition).await? else {
+        super::say("the operator has not registered the revision yet; it goes on by itself\n")?;
+        return Ok(ExitCode::from(TIMED_OUT));
+    };
+    let reference = format!("{}:{revision}", named.family);
+    if !is_there {
+        super::say(&format!("registered {reference}\n"))?;
     }
-    if !arguments.wait {
-        return Ok(ExitCode::SUCCESS);
+    // One that went back has the images in its family, and runs others.
+    let is_pinned_elsewhere = named.revision.is_some_and(|pinned| pinned != revision);
+    if is_pinned_elsewhere {
+        pin(place, &service, &reference).await?;
     }
-    let within = (arguments.timeout > 0).then(|| Duration::from_secs(arguments.timeout));
-    follow(place, &name, within, false).await
+    if arguments.wait {
+        let within = (arguments.timeout > 0).then(|| Duration::from_secs(arguments.timeout));
+        return follow(place, &name, within, false).await;
+    }
+    if !is_there || is_pinned_elsewhere {
+        super::say(&format!(
+            "service {name} rolls to {reference}; `linkspan rollout status {name}` follows it\n"
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How long the operator may take to see a change.
@@ -209,20 +205,6 @@ async fn registered(place: &Place, written: &TaskDefinition) -> anyhow::Result<O
         tokio::time::sleep(LOOK).await;
     }
     Ok(None)
-}
-
-/// Waits until a service's newest deployment is that of a revision.
-async fn rolls(place: &Place, name: &str, reference: &str) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        let status = place.service(name).await?.status.unwrap_or_default();
-        let newest = status.deployments.first().map(|newest| newest.task_definition.clone());
-        if newest.as_deref() == Some(reference) {
-            break;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

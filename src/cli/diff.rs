@@ -3,6 +3,7 @@
 //! The specs of the files beside those in the cluster, and what the operator would do about the
 //! difference: the same plan is made over what the cluster holds. Nothing is written, not even tried.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::cluster::{Scope, Where, now};
+use super::rendering::Installed;
 use super::shell::block_on;
 use crate::plan::{Moment, Write as Planned, plan};
 use crate::render::{self, Options};
@@ -31,6 +33,8 @@ pub struct Diff {
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::setting)]
     set: Vec<(String, String)>,
     #[command(flatten)]
+    installed: Installed,
+    #[command(flatten)]
     scope: Scope,
 }
 
@@ -42,14 +46,21 @@ pub(super) fn run(arguments: Diff) -> io::Result<ExitCode> {
             let options = Options {
                 namespace: place.namespace.clone(),
                 set: arguments.set,
+                writes_nodes: arguments.installed.node_writes,
+                packs: arguments.installed.binpack_scheduler,
                 ..Options::default()
             };
-            let here = KINDS.map(|kind| (kind, Where::In(&place.namespace)));
-            let world = place.world(&here).await?;
+            let mut namespaces = render::namespaces(&files, &options);
+            if namespaces.is_empty() {
+                namespaces.insert(place.namespace.clone());
+            }
+            let mut world = place.world(&kinds(&namespaces)).await?;
+            world.writes_nodes = options.writes_nodes;
+            world.packs = options.packs;
             let (objects, output) = render::objects(&files, &options, &named(&world));
             io::stderr().write_all(output.stderr.as_bytes())?;
             anyhow::ensure!(!output.failed, "what is refused above cannot be compared");
-            difference(world, &place.namespace, &objects)
+            difference(world, &objects)
         })
     });
     match outcome {
@@ -84,6 +95,15 @@ const KINDS: [Kind; 14] = [
     Kind::Node,
 ];
 
+/// All of it that there is in these namespaces.
+fn kinds(namespaces: &BTreeSet<String>) -> Vec<(Kind, Where<'_>)> {
+    let (inside, others): (Vec<Kind>, Vec<Kind>) =
+        KINDS.into_iter().partition(|kind| kind.is_namespaced());
+    let of = |namespace| inside.iter().map(move |kind| (*kind, Where::In(namespace)));
+    let everywhere = others.iter().map(|kind| (*kind, Where::Everywhere));
+    namespaces.iter().flat_map(|namespace| of(namespace)).chain(everywhere).collect()
+}
+
 /// What a Service of a file may name and no file need have.
 fn named(world: &World) -> Vec<(Kind, Value)> {
     let kinds =
@@ -92,7 +112,7 @@ fn named(world: &World) -> Vec<(Kind, Value)> {
     keys.filter_map(|key| Some((key.kind, world.body(&key)?))).collect()
 }
 
-fn difference(mut world: World, namespace: &str, objects: &[Value]) -> anyhow::Result<String> {
+fn difference(mut world: World, objects: &[Value]) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut changed = Vec::new();
     for object in objects {
@@ -106,7 +126,7 @@ fn difference(mut world: World, namespace: &str, objects: &[Value]) -> anyhow::R
         }
     }
     if !changed.is_empty() {
-        text.push_str(&consequences(&mut world, namespace, now()));
+        text.push_str(&consequences(&mut world, now()));
     }
     Ok(text)
 }
@@ -167,8 +187,14 @@ fn merged(object: &Value, there: Option<Value>) -> Value {
 }
 
 /// Which deployments would start, and what keeps others from it. The world is then another.
-fn consequences(world: &mut World, namespace: &str, now: Timestamp) -> String {
+fn consequences(world: &mut World, now: Timestamp) -> String {
     let mut text = String::new();
+    let services = keys(world, Kind::Service);
+    let namespaces: BTreeSet<String> = services.iter().map(|key| key.namespace.clone()).collect();
+    let called = |key: &ObjectKey| match namespaces.len() {
+        0 | 1 => key.name.clone(),
+        _ => format!("{}/{}", key.namespace, key.name),
+    };
     // First what services follow.
     for kind in [Kind::Cluster, Kind::CapacityProvider, Kind::TaskDefinition] {
         for key in keys(world, kind) {
@@ -179,10 +205,7 @@ fn consequences(world: &mut World, namespace: &str, now: Timestamp) -> String {
             }
         }
     }
-    for key in keys(world, Kind::Service) {
-        if key.namespace != namespace {
-            continue;
-        }
+    for key in services {
         // Inputs must stay the same for a second; then it starts.
         let first = plan(world, &key, &Moment::at(now));
         let moment = Moment {
@@ -199,7 +222,7 @@ fn consequences(world: &mut World, namespace: &str, now: Timestamp) -> String {
                 let _ = writeln!(
                     text,
                     "# Service {}: a deployment of {} starts ({})",
-                    key.name,
+                    called(&key),
                     definition.unwrap_or_default(),
                     cause.unwrap_or_default()
                 );
@@ -304,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn everything_in_each_namespace_is_looked_at_and_nodes_once() {
+        let namespaces = ["shop".to_owned(), "stage".to_owned()].into();
+        let asked = kinds(&namespaces);
+        let of = |kind| -> Vec<Where<'_>> {
+            asked.iter().filter(|(one, _)| *one == kind).map(|(_, at)| *at).collect()
+        };
+        assert_eq!(of(Kind::Service), [Where::In("shop"), Where::In("stage")]);
+        assert_eq!(of(Kind::Pod), [Where::In("shop"), Where::In("stage")]);
+        assert_eq!(of(Kind::Node), [Where::Everywhere]);
+        assert_eq!(of(Kind::CapacityProvider), [Where::Everywhere]);
+    }
+
+    #[test]
     fn what_would_follow_is_planned() {
         let mut world = World::default();
         let definition = |image: &str| {
@@ -315,17 +351,29 @@ mod tests {
         crate::world::set(&mut service, &["metadata", "uid"], "s");
         crate::world::set(&mut service, &["metadata", "generation"], 1);
         world.put(Kind::TaskDefinition, definition("a:1")).unwrap();
-        world.put(Kind::Service, service).unwrap();
+        world.put(Kind::Service, service.clone()).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         crate::render::settle(&mut world, now).unwrap();
-        assert_eq!(consequences(&mut world, "shop", now), "", "all of it is there");
+        assert_eq!(consequences(&mut world, now), "", "all of it is there");
         let key = ObjectKey::new(Kind::TaskDefinition, "shop", "web");
         let there = world.body(&key);
         world.put(Kind::TaskDefinition, merged(&definition("a:2"), there)).unwrap();
         assert_eq!(
-            consequences(&mut world, "shop", now),
+            consequences(&mut world, now),
             "# TaskDefinitionRevision.ecs.linkspan.dev shop/web-2 is registered\n\
              # Service web: a deployment of web:2 starts (TaskDefinitionChanged)\n"
         );
+        // Of several namespaces, each says which.
+        let of = |namespace: &str, mut object: Value| {
+            crate::world::set(&mut object, &["metadata", "namespace"], namespace);
+            object
+        };
+        for (kind, object) in [(Kind::TaskDefinition, definition("a:1")), (Kind::Service, service)]
+        {
+            world.put(kind, of("stage", object)).unwrap();
+        }
+        let text = consequences(&mut world, now);
+        let expected = "# Service stage/web: a deployment of web:1 starts (ServiceCreated)\n";
+        assert!(text.ends_with(expected), "{text}");
     }
 }

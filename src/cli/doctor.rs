@@ -10,13 +10,14 @@ use std::process::ExitCode;
 
 use k8s_openapi::api::storage::v1 as storagev1;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::api::ListParams;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::cluster::{Place, Scope, Where, now};
 use super::shell::block_on;
 use crate::api::ConditionType;
-use crate::plan::capacity_provider::{Condition, condition};
+use crate::plan::capacity_provider::{self, condition};
 use crate::world::{Kind, World};
 use crate::{NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR, api};
 
@@ -193,7 +194,8 @@ fn of_classes(classes: &[storagev1::StorageClass]) -> Fact {
 
 fn of_nodes(world: &World) -> Vec<Fact> {
     let nodes: Vec<_> = world.nodes.iter().collect();
-    let ready = nodes.iter().filter(|node| condition(node) == Condition::Ready).count();
+    let ready =
+        nodes.iter().filter(|node| condition(node) == capacity_provider::Condition::Ready).count();
     if nodes.is_empty() || ready == 0 {
         return vec![wrong(format!("{} nodes, none of which takes tasks", nodes.len()))];
     }
@@ -241,15 +243,7 @@ fn of_objects(world: &World) -> Vec<Fact> {
                 unseen.push(name.clone());
             }
         }
-        let stalled = ConditionType::Stalled.as_str();
-        let stalled =
-            status.conditions.iter().find(|one| one.type_ == stalled && one.status == "True");
-        if let Some(stalled) = stalled {
-            facts.push(wrong(format!(
-                "Service {name} is stalled: {}: {}",
-                stalled.reason, stalled.message
-            )));
-        }
+        facts.extend(stalled("Service", service.meta(), &status.conditions));
     }
     if unseen.is_empty() {
         facts.push(good(format!("the operator has seen all {seen} services")));
@@ -259,21 +253,37 @@ fn of_objects(world: &World) -> Vec<Fact> {
             unseen.join(", ")
         )));
     }
+    for cluster in world.clusters.iter() {
+        let status = cluster.status.clone().unwrap_or_default();
+        facts.extend(stalled("Cluster", cluster.meta(), &status.conditions));
+    }
+    for definition in world.task_definitions.iter() {
+        let status = definition.status.clone().unwrap_or_default();
+        facts.extend(stalled("TaskDefinition", definition.meta(), &status.conditions));
+    }
     for provider in world.capacity_providers.iter() {
         let status = provider.status.clone().unwrap_or_default();
-        let stalled = ConditionType::Stalled.as_str();
-        let stalled =
-            status.conditions.iter().find(|one| one.type_ == stalled && one.status == "True");
-        if let Some(stalled) = stalled {
-            let name = provider.metadata.name.clone().unwrap_or_default();
-            facts.push(wrong(format!("CapacityProvider {name}: {}", stalled.message)));
-        }
+        facts.extend(stalled("CapacityProvider", provider.meta(), &status.conditions));
     }
     facts
 }
 
+/// What an object of ours says that will not go by itself.
+fn stalled(kind: &str, meta: &ObjectMeta, conditions: &[Condition]) -> Option<Fact> {
+    let stalled = ConditionType::Stalled.as_str();
+    let found = conditions.iter().find(|one| one.type_ == stalled && one.status == "True")?;
+    let name = meta.name.as_deref().unwrap_or_default();
+    let name = match &meta.namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    };
+    Some(wrong(format!("{kind} {name} is stalled: {}: {}", found.reason, found.message)))
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -298,6 +308,37 @@ mod tests {
             "{}",
             fact.text
         );
+    }
+
+    #[test]
+    fn whatever_of_ours_is_stalled_is_wrong() {
+        let kinds = [
+            (Kind::Service, "Service", "shop/it"),
+            (Kind::Cluster, "Cluster", "shop/it"),
+            (Kind::TaskDefinition, "TaskDefinition", "shop/it"),
+            (Kind::CapacityProvider, "CapacityProvider", "it"),
+        ];
+        for (kind, word, name) in kinds {
+            let mut world = World::default();
+            let of = |status: &str| {
+                let namespace = kind.is_namespaced().then_some("shop");
+                let (api_version, kind) = kind.type_meta();
+                json!({"apiVersion": api_version, "kind": kind,
+                    "metadata": {"name": "it", "namespace": namespace, "uid": "u"}, "spec": {},
+                    "status": {"desiredCount": 0, "runningCount": 0, "pendingCount": 0,
+                        "conditions": [{"type": "Stalled", "status": status,
+                            "reason": "InvalidSpec", "message": "why",
+                            "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+            };
+            let mut faults = |status: &str| -> Vec<String> {
+                assert!(world.put(kind, of(status)).is_ok(), "{word} decodes");
+                let facts = of_objects(&world).into_iter();
+                let faults = facts.filter(|fact| fact.level == Level::Wrong);
+                faults.map(|fact| fact.text).collect()
+            };
+            assert_eq!(faults("True"), [format!("{word} {name} is stalled: InvalidSpec: why")]);
+            assert!(faults("False").is_empty());
+        }
     }
 
     #[test]

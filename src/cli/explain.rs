@@ -13,8 +13,9 @@ use k8s_openapi::api::core::v1 as corev1;
 
 use super::cluster::{Scope, Where};
 use super::shell::block_on;
-use super::table::table;
 use crate::api::{ConditionType, Service};
+use crate::ecs::reference::last_part;
+use crate::layout::table;
 use crate::names;
 use crate::plan::capacity_provider::{Condition, condition};
 use crate::plan::placement::attributes::attributes;
@@ -73,9 +74,10 @@ pub(super) fn run(arguments: Explain) -> io::Result<ExitCode> {
         let world = place.world(&kinds).await?;
         let namespace = &place.namespace;
         match &arguments.of {
-            Of::Service { name } => service(&world, namespace, name),
-            Of::Task { name } => task(&world, namespace, name),
-            Of::Node { name } => node(&world, name),
+            // Also as kubectl writes them: esvc/web, pod/web-1, node/a.
+            Of::Service { name } => service(&world, namespace, last_part(name)),
+            Of::Task { name } => task(&world, namespace, last_part(name)),
+            Of::Node { name } => node(&world, last_part(name)),
             Of::Capacity => Ok(capacity(&world)),
         }
         .map_err(anyhow::Error::msg)

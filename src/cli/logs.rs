@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::ensure;
-use futures::{AsyncBufReadExt, StreamExt};
+use anyhow::{anyhow, ensure};
+use futures::{AsyncBufReadExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1 as corev1;
 use kube::ResourceExt;
 use kube::api::{ListParams, LogParams};
@@ -75,11 +75,7 @@ pub(super) fn run(arguments: Logs) -> io::Result<ExitCode> {
             async move { read(&place, &source, &asked, bare).await.map_err(|why| (source, why)) }
         });
         let at_once = if arguments.follow { count } else { AT_ONCE };
-        let failed: Vec<_> = futures::stream::iter(reads)
-            .buffer_unordered(at_once)
-            .filter_map(async |read| read.err())
-            .collect()
-            .await;
+        let failed = failures(futures::stream::iter(reads).buffer_unordered(at_once)).await?;
         for (source, why) in &failed {
             let _ = writeln!(io::stderr(), "{}: {why:#}", source.prefix);
         }
@@ -123,12 +119,30 @@ fn sources(pods: &[corev1::Pod], asked: Option<&str>) -> Vec<Source> {
     sources
 }
 
+/// What could not be read. Once nobody takes what is printed any more, all reading ends.
+async fn failures(
+    reads: impl Stream<Item = Result<(), (Source, anyhow::Error)>>,
+) -> anyhow::Result<Vec<(Source, anyhow::Error)>> {
+    let mut reads = std::pin::pin!(reads);
+    let mut failed = Vec::new();
+    while let Some(read) = reads.next().await {
+        let Err((source, why)) = read else { continue };
+        let kind = why.downcast_ref().map(io::Error::kind);
+        if kind == Some(io::ErrorKind::BrokenPipe) {
+            return Err(why);
+        }
+        failed.push((source, why));
+    }
+    Ok(failed)
+}
+
 async fn read(place: &Place, source: &Source, asked: &LogParams, bare: bool) -> anyhow::Result<()> {
     let asked = LogParams { container: Some(source.container.clone()), ..asked.clone() };
     let stream = place.api::<corev1::Pod>().log_stream(&source.pod, &asked).await?;
     let mut lines = std::pin::pin!(stream.lines());
     while let Some(line) = lines.next().await {
-        let line = line?;
+        // Not an error of our own output, whatever its kind.
+        let line = line.map_err(|error| anyhow!("{error}"))?;
         // A line at a time, so that those of several tasks do not run into each other.
         let line = if bare { format!("{line}\n") } else { format!("{} {line}\n", source.prefix) };
         super::say(&line)?;
@@ -143,6 +157,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test]
+    async fn reading_ends_where_nobody_takes_what_is_read() {
+        let source =
+            || Source { pod: "p".to_owned(), container: "c".to_owned(), prefix: "p/c".to_owned() };
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        let first =
+            [Ok(()), Err((source(), anyhow!("no such task"))), Err((source(), gone.into()))];
+        // The others go on for ever.
+        let reads = futures::stream::iter(first).chain(futures::stream::pending());
+        let error = failures(reads).await.unwrap_err();
+        let kind = error.downcast_ref().map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::BrokenPipe));
+        let other = futures::stream::iter([Err((source(), anyhow!("no such task"))), Ok(())]);
+        assert_eq!(failures(other).await.unwrap().len(), 1);
+    }
 
     #[test]
     fn containers_are_known_by_their_ecs_names() {

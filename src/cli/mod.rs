@@ -26,6 +26,8 @@ mod diff;
 #[cfg(feature = "controller")]
 mod doctor;
 #[cfg(feature = "controller")]
+mod due;
+#[cfg(feature = "controller")]
 mod events;
 #[cfg(feature = "controller")]
 mod explain;
@@ -45,8 +47,6 @@ mod shell;
 mod shells;
 #[cfg(feature = "controller")]
 mod status;
-#[cfg(feature = "controller")]
-pub(crate) mod table;
 #[cfg(feature = "controller")]
 mod tasks;
 

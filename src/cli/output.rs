@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::table::table;
+use crate::layout::table;
 use crate::render;
 
 /// How objects are printed.

@@ -41,6 +41,8 @@ pub struct RenderOptions {
     /// What the nodes of that version have or lack: RestartAllContainersOnContainerExits=false.
     #[arg(long, value_name = "NAME=BOOL", value_parser = feature, value_delimiter = ',')]
     features: Vec<Feature>,
+    #[command(flatten)]
+    installed: Installed,
     /// The namespace of what names none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
@@ -50,6 +52,23 @@ pub struct RenderOptions {
     /// Hint at good practice too: fixed versions, users, health checks, limits, roles, zones.
     #[arg(long)]
     hints: bool,
+}
+
+/// How Linkspan is installed, where that changes what a service gets.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Installed {
+    /// Whether the operator labels nodes, as `linkspan controller --node-writes` says.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(super) node_writes: bool,
+    /// There is a second scheduler, as `linkspan controller --binpack-scheduler` says: for placement
+    /// strategy binpack.
+    #[arg(long)]
+    pub(super) binpack_scheduler: bool,
 }
 
 /// How manifests are written.
@@ -74,6 +93,8 @@ impl From<RenderOptions> for Options {
             },
             kubernetes_minor: given.kubernetes_version.0,
             restart_all_containers: given.features.iter().all(|feature| feature.has),
+            writes_nodes: given.installed.node_writes,
+            packs: given.installed.binpack_scheduler,
             namespace: given.namespace,
             set: given.set,
             hints: given.hints,

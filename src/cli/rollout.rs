@@ -15,10 +15,11 @@ use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::cluster::{Place, Scope, now};
+use super::due::{Due, due};
 use super::shell::block_on;
-use super::table::{age, table};
 use super::{COMMAND_LINE, TIMED_OUT};
 use crate::api::{ConditionType, Deployment, Service, ServiceDeployment, TaskDefinitionRevision};
+use crate::layout::{age, table};
 use crate::names::{deployment_id, label, revision};
 use crate::plan::conditions::{holds, reason};
 use crate::plan::finding::Findings;
@@ -124,17 +125,34 @@ enum Progress {
     UnderWay(String),
     /// All of it is there.
     Completed(String),
-    /// It will not come to its end by itself.
+    /// It has come to its end, and that is not the one that was asked for.
     Failed(String),
+    /// Something keeps the service from going on, and will not go by itself.
+    Stalled(String),
+}
+
+impl Progress {
+    /// The same, where a deployment is due that the status does not tell of, for so long now.
+    fn before(self, service: &str, due: Due, waited: Duration) -> Self {
+        let answered = due.is_answered_after(waited);
+        let on_its_way =
+            |what: &str| Self::UnderWay(format!("service {service}: waiting for {what}"));
+        match (self, due) {
+            (seen @ Self::UnderWay(_), _) => seen,
+            (_, Due::Refused(why)) => Self::Stalled(format!("service {service}: {why}")),
+            (_, Due::Registration(family)) => {
+                on_its_way(&format!("task definition {family} to be registered"))
+            }
+            (seen @ Self::Stalled(_), Due::Deployment(_)) if answered => seen,
+            (_, Due::Deployment(what)) => on_its_way(&format!("{what} to start")),
+        }
+    }
 }
 
 /// How far a service's newest deployment is, by its own status.
 fn progress(service: &Service) -> Progress {
     let name = service.name_any();
     let status = service.status.clone().unwrap_or_default();
-    if service.metadata.deletion_timestamp.is_some() {
-        return Progress::Failed(format!("service {name} is being deleted"));
-    }
     if status.observed_generation != service.metadata.generation {
         return Progress::UnderWay(format!("service {name}: waiting for the operator to see it"));
     }
@@ -156,7 +174,7 @@ fn progress(service: &Service) -> Progress {
         ));
     }
     if holds(&status.conditions, ConditionType::Stalled) {
-        return Progress::Failed(format!("service {name} is stalled: {why}"));
+        return Progress::Stalled(format!("service {name} is stalled: {why}"));
     }
     if let Some(count) = brought_to(service) {
         // Of what was just applied: the autoscaler has not looked yet.
@@ -193,12 +211,13 @@ pub(super) async fn follow(
 ) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let mut told = String::new();
+    let mut due_since = None;
     loop {
         let service = place.service(name).await?;
-        let (line, code) = match progress(&service) {
+        let (line, code) = match look(place, &service, &mut due_since).await? {
             Progress::UnderWay(line) => (line, None),
             Progress::Completed(line) => (line, Some(ExitCode::SUCCESS)),
-            Progress::Failed(line) => (line, Some(ExitCode::FAILURE)),
+            Progress::Failed(line) | Progress::Stalled(line) => (line, Some(ExitCode::FAILURE)),
         };
         if line != told {
             super::say(&format!("{line}\n"))?;
@@ -218,8 +237,30 @@ pub(super) async fn follow(
     }
 }
 
+/// How far a service is, with what is still to come. `due_since` is kept from one look to the next.
+async fn look(
+    place: &Place,
+    service: &Service,
+    due_since: &mut Option<Instant>,
+) -> anyhow::Result<Progress> {
+    let name = service.name_any();
+    if service.metadata.deletion_timestamp.is_some() {
+        return Ok(Progress::Failed(format!("service {name} is being deleted")));
+    }
+    let seen = progress(service);
+    if matches!(seen, Progress::UnderWay(_)) {
+        return Ok(seen);
+    }
+    let Some(due) = due(place, service).await? else { return Ok(seen) };
+    let waited = due_since.get_or_insert_with(Instant::now).elapsed();
+    Ok(seen.before(&name, due, waited))
+}
+
 /// The records of a service, oldest first.
-async fn records(place: &Place, service: &Service) -> anyhow::Result<Vec<ServiceDeployment>> {
+pub(super) async fn records(
+    place: &Place,
+    service: &Service,
+) -> anyhow::Result<Vec<ServiceDeployment>> {
     let uid = service.uid().unwrap_or_default();
     let ours = ListParams::default().labels(&format!("{}={uid}", label::SERVICE_UID));
     let mut records = place.api::<ServiceDeployment>().list(&ours).await?.items;
@@ -391,11 +432,43 @@ mod tests {
         ]);
         assert_eq!(
             of(2, "COMPLETED", stalled),
-            Progress::Failed("service web is stalled: InvalidSpec: why".to_owned())
+            Progress::Stalled("service web is stalled: InvalidSpec: why".to_owned())
         );
         let ready = json!([condition("Ready", "True", "SteadyState")]);
         assert!(matches!(of(2, "COMPLETED", ready.clone()), Progress::Completed(_)));
         assert!(matches!(of(2, "IN_PROGRESS", ready), Progress::UnderWay(_)), "not yet completed");
+    }
+
+    #[test]
+    fn the_end_of_the_deployment_before_is_no_end() {
+        let said = || "said".to_owned();
+        let after = |seen: Progress, due: &Due, seconds| {
+            seen.before("web", due.clone(), Duration::from_secs(seconds))
+        };
+        let under_way = |text: &str| Progress::UnderWay(format!("service web: {text}"));
+        let ends =
+            || [Progress::Completed(said()), Progress::Failed(said()), Progress::Stalled(said())];
+        let registering = Due::Registration("web".to_owned());
+        let due = Due::Deployment("the deployment of web:4".to_owned());
+        for end in ends() {
+            let waiting = under_way("waiting for task definition web to be registered");
+            assert_eq!(after(end.clone(), &registering, 60), waiting, "nobody has looked yet");
+            let waiting = under_way("waiting for the deployment of web:4 to start");
+            assert_eq!(after(end, &due, 0), waiting);
+        }
+        // What keeps it from starting is then the answer.
+        let [completed, failed, stalled] = ends();
+        assert_eq!(after(stalled.clone(), &due, 60), stalled);
+        for end in [completed, failed] {
+            assert!(matches!(after(end, &due, 60), Progress::UnderWay(_)));
+        }
+        let refused = Due::Refused("task definition web is refused: why".to_owned());
+        for end in ends() {
+            let expected = "service web: task definition web is refused: why".to_owned();
+            assert_eq!(after(end, &refused, 0), Progress::Stalled(expected));
+        }
+        let moving = under_way("web:3");
+        assert_eq!(after(moving.clone(), &due, 0), moving, "it tells more");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use kube::ResourceExt;
+
 use super::cluster::{Scope, Where, now};
 use super::shell::block_on;
 use crate::controller::{self, Asked};
@@ -38,9 +40,10 @@ const KINDS: [Kind; 9] = [
 pub(super) fn run(arguments: Scaling) -> io::Result<ExitCode> {
     let text = block_on(async move {
         let place = arguments.scope.open().await?;
+        let service = place.service(&arguments.service).await?;
         let here = KINDS.map(|kind| (kind, Where::In(&place.namespace)));
         let world = place.world(&here).await?;
-        let key = place.key(Kind::Service, &arguments.service);
+        let key = place.key(Kind::Service, &service.name_any());
         let mut measured = Measured::default();
         // The operator's Prometheus is not one's own to ask.
         let asked_here = Asked::new(place.client.clone(), None)?;

@@ -221,8 +221,34 @@ pub(super) fn sandbox(arguments: &Sandbox) -> io::Result<ExitCode> {
     .map(|()| ExitCode::SUCCESS)
 }
 
-/// Runs what waits for a cluster.
+/// Runs what waits for a cluster. That nobody reads the output any more stays an error of its own kind.
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work).map_err(|error| io::Error::other(format!("{error:#}")))
+    runtime.block_on(work).map_err(|error| {
+        let kind = error.downcast_ref().map_or(io::ErrorKind::Other, io::Error::kind);
+        io::Error::new(kind, format!("{error:#}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn an_output_that_nobody_reads_is_told_from_what_goes_wrong() {
+        let kind = |error: anyhow::Error| {
+            let done = block_on(async { Err::<(), _>(error) });
+            done.err().map(|error| (error.kind(), error.to_string()))
+        };
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let found = kind(gone().into());
+        assert_eq!(found.map(|found| found.0), Some(io::ErrorKind::BrokenPipe));
+        let told = Err::<(), _>(gone()).context("printing").err();
+        let expected = (io::ErrorKind::BrokenPipe, "printing: broken pipe".to_owned());
+        assert_eq!(told.and_then(kind), Some(expected));
+        let expected = (io::ErrorKind::Other, "no".to_owned());
+        assert_eq!(kind(anyhow::anyhow!("no")), Some(expected));
+    }
 }

@@ -14,10 +14,10 @@ use kube::{Api, ResourceExt};
 use super::cluster::{Place, Scope, now};
 use super::output::{Listing, Output, Screen};
 use super::shell::block_on;
-use super::table::{age, table};
 use super::tasks;
 use crate::api::{ConditionType, Service, ServiceStatus};
 use crate::ecs::reference::service_of;
+use crate::layout::{age, table};
 use crate::names::label;
 
 /// How often `--watch` looks.

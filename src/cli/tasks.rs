@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use super::cluster::{Scope, now};
 use super::output::{Listing, Output};
 use super::shell::block_on;
-use super::table::age;
+use crate::layout::age;
 use crate::names::{self, label};
 
 /// `linkspan tasks`

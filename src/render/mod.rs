@@ -23,6 +23,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -61,6 +62,10 @@ pub struct Options {
     pub kubernetes_minor: u32,
     /// Whether its nodes restart all containers of a pod at one's exit, where that version can.
     pub restart_all_containers: bool,
+    /// Whether the operator may label nodes, as it may where the chart's values do not say otherwise.
+    pub writes_nodes: bool,
+    /// Whether there is a second scheduler, for placement strategy `binpack`.
+    pub packs: bool,
     /// The namespace of what names none.
     pub namespace: String,
     /// What stands for placeholders, by their names.
@@ -80,6 +85,8 @@ impl Default for Options {
             format: Format::Yaml,
             kubernetes_minor: crate::NEWEST_KUBERNETES_MINOR,
             restart_all_containers: true,
+            writes_nodes: true,
+            packs: false,
             namespace: "default".to_owned(),
             set: Vec::new(),
             hints: false,
@@ -127,6 +134,22 @@ pub fn objects(files: &[File], options: &Options, there: &[(Kind, Value)]) -> (V
     (found, output)
 }
 
+/// The namespaces of the objects that the files are.
+pub fn namespaces(files: &[File], options: &Options) -> BTreeSet<String> {
+    let mut sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
+    placeholders::fill(&mut sources, &options.set);
+    let named = named(files, &sources);
+    // What is wrong with the files is said where they are made objects.
+    let roots = documents::roots(&named, &options.namespace, true, &mut Vec::new());
+    let keys = roots.into_iter().map(|root| root.key);
+    keys.filter(|key| key.kind.is_namespaced()).map(|key| key.namespace).collect()
+}
+
+/// Each file as it was read, with its name.
+fn named<'a>(files: &'a [File], sources: &'a [Source]) -> Vec<(&'a str, &'a Source)> {
+    files.iter().map(|file| file.name.as_str()).zip(sources).collect()
+}
+
 /// What files are read for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose<'a> {
@@ -149,8 +172,7 @@ fn print_of(
 ) -> Output {
     let mut sources: Vec<Source> = files.iter().map(|file| read(&file.bytes)).collect();
     let unused = placeholders::fill(&mut sources, &options.set);
-    let named: Vec<(&str, &Source)> =
-        files.iter().map(|file| file.name.as_str()).zip(&sources).collect();
+    let named = named(files, &sources);
     let mut rendering = Rendering::new(&named, options, purpose);
     let converts = purpose != Purpose::Render;
     let roots = documents::roots(&named, &options.namespace, converts, &mut rendering.diagnostics);

@@ -43,7 +43,12 @@ impl<'a> Rendering<'a> {
         options: &'a Options,
         purpose: Purpose<'a>,
     ) -> Self {
-        let world = World { server_minor: Some(options.kubernetes_minor), ..World::default() };
+        let world = World {
+            server_minor: Some(options.kubernetes_minor),
+            writes_nodes: options.writes_nodes,
+            packs: options.packs,
+            ..World::default()
+        };
         let mut rendering = Self {
             sources,
             options,

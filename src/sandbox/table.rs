@@ -159,5 +159,5 @@ fn group_rows(nodes: &[corev1::Node], tasks: &[corev1::Pod]) -> Vec<Vec<String>>
 
 /// A table with an empty line below it.
 fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
-    crate::cli::table::table(heads, rows) + "\n"
+    crate::layout::table(heads, rows) + "\n"
 }

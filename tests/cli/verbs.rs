@@ -1,13 +1,15 @@
 //! What people ask of a service from day to day: how it does, what happened, another image, back again.
 
 use std::process::Stdio;
-use std::time::Duration;
 
-use linkspan::api::{Cluster, Service};
+use linkspan::api::{Cluster, RolloutState, Service, TaskDefinition};
+use linkspan::names::annotation;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 use crate::said::{Said, ask, told};
-use crate::support::{Place, shared, task_definition, until};
+use crate::support::{Place, patience, shared, task_definition, until};
 
 /// A service of some tasks that is steady.
 async fn steady(prefix: &str, count: i32) -> Place {
@@ -78,33 +80,62 @@ async fn services_are_told_in_every_form() {
     assert!(said.err.starts_with("error: no Service wbe is in namespace"), "{}", said.err);
 }
 
-#[tokio::test]
-async fn what_changes_is_shown_in_lines_where_nobody_can_draw() {
-    let place = steady("watched", 1).await;
-    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_linkspan"))
+/// `linkspan status --watch`, whose lines are read one by one.
+async fn watch(place: &Place) -> Child {
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_linkspan"))
         .env("KUBECONFIG", shared().await.kubeconfig_path())
         .args(["status", "--watch", "--namespace", &place.namespace])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap();
-    let pid = child.id().unwrap().to_string();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    place.scale("web", 2).await;
-    place.steady("web", 2, "shop:1").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(!text.contains('\x1b'), "{text}");
-    let words: Vec<Vec<&str>> =
-        text.lines().map(|line| line.split_whitespace().collect()).collect();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_changes_is_shown_in_lines_where_nobody_can_draw() {
+    let place = steady("watched", 1).await;
+    let mut child = watch(&place).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for count in ["1", "2"] {
+        if count == "2" {
+            place.scale("web", 2).await;
+        }
         let row = ["web", "shop:1", count, count, "0", "COMPLETED"];
-        assert!(words.iter().any(|line| line.starts_with(&row)), "{count} tasks: {text}");
+        let drawn = async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it goes on");
+                assert!(!line.contains('\x1b'), "{line}");
+                if line.split_whitespace().collect::<Vec<_>>().starts_with(&row) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(patience(), drawn).await.expect("each count is shown");
     }
+    let pid = child.id().unwrap().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        assert!(!line.contains('\x1b'), "{line}");
+    }
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn who_has_read_enough_is_no_error() {
+    let place = steady("piped", 1).await;
+    let mut child = watch(&place).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let head = lines.next_line().await.unwrap().unwrap();
+    assert!(head.starts_with("NAME "), "{head}");
+    // As `| head -1` does.
+    drop(lines);
+    place.scale("web", 2).await;
+    let ended = tokio::time::timeout(patience(), child.wait_with_output()).await;
+    let output = ended.expect("it ends at the next change").unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
 }
 
 #[tokio::test]
@@ -129,6 +160,16 @@ async fn another_image_is_deployed_followed_and_undone() {
     let said = told(&place, &["wait", "web"]).await;
     assert!(said.out.ends_with("service web: shop:1 is deployed, 2 tasks run\n"), "{}", said.out);
 
+    // The family has had the second image all the while; what runs has not.
+    let said = told(&place, &["deploy", "web", "--image", "example/shop:2", "--wait"]).await;
+    assert!(said.out.starts_with("TaskDefinition shop has these images already\n"), "{said:?}");
+    assert!(said.out.ends_with("service web: shop:2 is deployed, 2 tasks run\n"), "{said:?}");
+    let pinned = place.api::<Service>().get("web").await.unwrap();
+    assert_eq!(pinned.spec.0["taskDefinition"], "shop:2");
+    let again = told(&place, &["deploy", "web", "--image", "example/shop:2"]).await;
+    assert_eq!(again.out, "TaskDefinition shop has these images already\n");
+    told(&place, &["rollout", "undo", "web"]).await;
+
     // It is pinned now, and goes on being so with what a pipeline deploys.
     let file = shared().await.dir().join(format!("{}.json", place.namespace));
     std::fs::write(&file, r#"[{"name": "app", "imageUri": "example/shop:3"}]"#).unwrap();
@@ -141,6 +182,29 @@ async fn another_image_is_deployed_followed_and_undone() {
     place.steady("web", 2, "shop:2").await;
     let said = ask(&place, &["deploy", "web", "--image", "ap=x"]).await;
     assert_eq!((said.code, &*said.err), (1, "error: no container is called ap; there are app\n"));
+}
+
+#[tokio::test]
+async fn what_was_just_applied_is_followed_and_not_what_was_there_before() {
+    let place = steady("applied", 1).await;
+    // Neither of them changes the Service's own generation.
+    place.task_definition("shop", "example/shop:2").await;
+    let said = told(&place, &["rollout", "status", "web"]).await;
+    assert!(said.out.ends_with("service web: shop:2 is deployed, 1 tasks run\n"), "{said:?}");
+    let forced = json!({"metadata": {"annotations": {annotation::FORCE_NEW_DEPLOYMENT: "again"}}});
+    place.meddle::<Service>("web", forced).await;
+    told(&place, &["wait", "web"]).await;
+    let service = place.api::<Service>().get("web").await.unwrap();
+    let newest = place.records(&service).await.pop().unwrap();
+    assert_eq!((newest.spec.sequence, newest.spec.nonce.as_deref()), (3, Some("again")));
+    let state = newest.status.unwrap_or_default().rollout_state;
+    assert_eq!(state, Some(RolloutState::Completed));
+
+    // What will not come is told, although all is well with what runs.
+    place.apply::<TaskDefinition>("shop", json!({"containerDefinitions": []})).await;
+    let said = ask(&place, &["rollout", "status", "web"]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("service web: task definition shop is refused: "), "{said:?}");
 }
 
 #[tokio::test]
@@ -268,6 +332,70 @@ async fn a_service_is_compared_where_only_the_cluster_has_what_it_names() {
 }
 
 #[tokio::test]
+async fn files_are_compared_with_the_namespaces_that_they_name() {
+    let (place, context) = (steady("diff-named", 1).await, Place::new("diff-context").await);
+    let file = shared().await.dir().join(format!("{}.json", place.namespace));
+    let write = |image: &str| {
+        let object = |kind: &str, name: &str, spec: Value| {
+            json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": kind,
+                "metadata": {"name": name, "namespace": place.namespace}, "spec": spec})
+        };
+        let all = json!({"apiVersion": "v1", "kind": "List", "items": [
+            object("TaskDefinition", "shop", task_definition(image)),
+            object("Service", "web", json!({"taskDefinition": "shop", "desiredCount": 1})),
+        ]});
+        std::fs::write(&file, all.to_string()).unwrap();
+    };
+    let path = file.display().to_string();
+    write("example/shop:1");
+    let said = ask(&context, &["diff", &path]).await;
+    assert_eq!((said.code, &*said.out, &*said.err), (0, "", ""), "{said:?}");
+    write("example/shop:2");
+    let said = ask(&context, &["diff", &path]).await;
+    let follows = "# Service web: a deployment of shop:2 starts (TaskDefinitionChanged)\n";
+    assert!(said.code == 1 && said.out.ends_with(follows), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_service_is_compared_by_the_rights_of_the_operator() {
+    let place = steady("diff-rights", 1).await;
+    let file = shared().await.dir().join(format!("{}.json", place.namespace));
+    let constraint = [json!({"type": "memberOf", "expression": "attribute:ecs.os-type =~ lin.*"})];
+    let object = json!({"apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"taskDefinition": "shop", "placementConstraints": constraint}});
+    std::fs::write(&file, object.to_string()).unwrap();
+    let path = file.display().to_string();
+    let said = ask(&place, &["diff", &path]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    let said = ask(&place, &["diff", "--node-writes=false", &path]).await;
+    assert!(said.code == 2 && said.err.contains("the right to label nodes"), "{said:?}");
+}
+
+#[tokio::test]
+async fn events_are_those_of_the_one_service() {
+    let place = steady("events", 1).await;
+    place.service("web-api", json!({"taskDefinition": "shop"})).await;
+    let named = json!({"taskDefinition": "shop", "serviceName": "frontend"});
+    place.service("front", named).await;
+    place.steady("web-api", 1, "shop:1").await;
+    place.steady("front", 1, "shop:1").await;
+    for (asked, own) in
+        [("web", "web"), ("esvc/web", "web"), ("web-api", "web-api"), ("front", "frontend")]
+    {
+        let said = told(&place, &["events", asked]).await;
+        assert!(said.out.contains(&format!(" pod/{own}-")), "{asked}: {}", said.out);
+        for other in ["web-api", "frontend"].into_iter().filter(|other| *other != own) {
+            assert!(!said.out.contains(&format!("/{other}-")), "{asked}: {}", said.out);
+        }
+    }
+    let said = told(&place, &["explain", "service", "esvc/web"]).await;
+    assert!(said.out.starts_with("Service "), "{}", said.out);
+    let said = ask(&place, &["scaling", "esvc/web"]).await;
+    assert!(said.err.starts_with("error: service web is not scaled;"), "{}", said.err);
+}
+
+#[tokio::test]
 async fn a_cluster_goes_after_its_services() {
     let place = Place::new("deleted").await;
     place.task_definition("shop", "example/shop:1").await;
@@ -291,6 +419,23 @@ async fn a_cluster_goes_after_its_services() {
     assert!(place.api::<Service>().get_opt("other").await.unwrap().is_some());
     let said = told(&place, &["delete", "service", "other", "--wait"]).await;
     assert_eq!(said.out, "service other deleted\nnothing of service other is left\n");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_gone_in_time_is_told() {
+    let place = Place::new("kept").await;
+    place.apply::<Cluster>("team", json!({})).await;
+    let kept = |by: Value| json!({"metadata": {"finalizers": by}});
+    place.meddle::<Cluster>("team", kept(json!(["example.com/keep"]))).await;
+    let said = ask(&place, &["delete", "cluster", "team", "--wait", "--timeout", "1"]).await;
+    assert_eq!(said.code, 3, "{said:?}");
+    assert_eq!(said.err, "error: the time is over; the deletion goes on by itself\n");
+    place.meddle::<Cluster>("team", kept(json!([]))).await;
+    until("it is gone", || async {
+        let found = place.api::<Cluster>().get_opt("team").await.unwrap();
+        found.map_or(Ok(()), |found| Err(format!("{:?}", found.metadata)))
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::ecs::scaling::alarm::AlarmState;
 use crate::ecs::scaling::evaluate::{Policy, Rule};
 use crate::ecs::scaling::state::{Cooldown, ScalingState};
 use crate::ecs::scaling::step::{AdjustmentType, StepAdjustment, StepScaling};
+use crate::layout::{age, span, table};
 
 /// What is told about.
 #[derive(Clone, Debug, PartialEq)]
@@ -215,7 +216,7 @@ fn activities(state: &ScalingState, now: Timestamp) -> String {
                 activity.cause.clone()
             };
             vec![
-                span(now.as_second() - activity.start_time.0.as_second()),
+                age(Some(&activity.start_time), now),
                 activity.status_code.clone(),
                 activity.description.clone(),
                 cause,
@@ -229,53 +230,6 @@ fn activities(state: &ScalingState, now: Timestamp) -> String {
 fn short(number: f64) -> String {
     let text = format!("{number:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-/// Seconds in at most two units, as kubectl prints ages.
-pub fn span(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let two = |great: i64, unit: &str, small: i64, small_unit: &str| {
-        if small == 0 {
-            format!("{great}{unit}")
-        } else {
-            format!("{great}{unit}{small}{small_unit}")
-        }
-    };
-    if minutes < 2 {
-        format!("{seconds}s")
-    } else if hours < 1 {
-        two(minutes, "m", seconds % 60, "s")
-    } else if days < 1 {
-        two(hours, "h", minutes % 60, "m")
-    } else {
-        two(days, "d", hours % 24, "h")
-    }
-}
-
-/// Columns as wide as their widest cell, two spaces between them.
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = head
-        .iter()
-        .enumerate()
-        .map(|(at, name)| {
-            let cells = rows.iter().filter_map(|row| row.get(at));
-            cells.map(|cell| cell.chars().count()).chain([name.len()]).max().unwrap_or(0)
-        })
-        .collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::new();
-        for (cell, width) in cells.zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        line.truncate(line.trim_end().len());
-        line + "\n"
-    };
-    let mut text = line(&mut head.iter().copied());
-    for row in rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    text
 }
 
 #[cfg(test)]
