@@ -166,11 +166,6 @@ fn of_groups(groups: &BTreeSet<String>) -> Vec<Fact> {
             "custom metrics of pods: no scaling by them",
         ),
         (
-            "gateway.networking.k8s.io",
-            "Gateway API: weights can be shifted between two versions of a service",
-            "Gateway API: CANARY and LINEAR deployments are refused",
-        ),
-        (
             "karpenter.sh",
             "Karpenter: managed instances become NodePools",
             "Karpenter: a managedInstancesProvider has nothing that makes its nodes",
@@ -245,7 +240,9 @@ fn of_objects(world: &World) -> Vec<Fact> {
         }
         facts.extend(stalled("Service", service.meta(), &status.conditions));
     }
-    if unseen.is_empty() {
+    if world.services.iter().next().is_none() {
+        facts.push(absent("service yet: whether an operator runs is told by those that it has seen"));
+    } else if unseen.is_empty() {
         facts.push(good(format!("the operator has seen all {seen} services")));
     } else {
         facts.push(wrong(format!(

@@ -263,7 +263,14 @@ impl Installed {
 
     /// The environment of a pod of this name, as a kubelet would make it.
     pub(crate) fn environment(&self, pod: &str) -> Vec<(String, String)> {
-        let value = |variable: &corev1::EnvVar| variable.value.clone().expect("no reference");
+        let value = |variable: &corev1::EnvVar| {
+            if let Some(value) = &variable.value {
+                return value.clone();
+            }
+            let field = variable.value_from.as_ref().unwrap().field_ref.as_ref().unwrap();
+            assert_eq!(field.field_path, "metadata.name");
+            pod.to_owned()
+        };
         let given =
             self.environment.iter().map(|variable| (variable.name.clone(), value(variable)));
         given.chain([("HOSTNAME".to_owned(), pod.to_owned())]).collect()
