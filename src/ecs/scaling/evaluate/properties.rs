@@ -9,8 +9,13 @@ use super::*;
 use crate::ecs::scaling::alarm::{Comparison, MissingData};
 use crate::ecs::scaling::step::{AdjustmentType, StepAdjustment};
 
+/// A cooldown, in seconds: often none at all.
+fn cooldown() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(0), 0..900_i64]
+}
+
 fn tracking() -> impl Strategy<Value = Rule> {
-    (1..200_u32, 0..900_i64, 0..900_i64, any::<bool>()).prop_map(
+    (1..200_u32, cooldown(), cooldown(), any::<bool>()).prop_map(
         |(target, scale_out_cooldown, scale_in_cooldown, disable_scale_in)| {
             Rule::TargetTracking(TargetTracking {
                 metric: Metric::Cpu,
@@ -29,7 +34,7 @@ fn stepped() -> impl Strategy<Value = Rule> {
         Just(AdjustmentType::PercentChangeInCapacity),
         Just(AdjustmentType::ExactCapacity),
     ];
-    (kind, -100..100_i32, -100..100_i32, 1..200_u32, any::<bool>(), 1..4_usize, 0..900_i64)
+    (kind, -100..100_i32, -100..100_i32, 1..200_u32, any::<bool>(), 1..4_usize, cooldown())
         .prop_map(|(adjustment_type, below, above, threshold, looks_below, periods, cooldown)| {
             let step = |lower, upper, adjustment: i32| {
                 let exact = adjustment_type == AdjustmentType::ExactCapacity;
