@@ -241,7 +241,9 @@ fn of_objects(world: &World) -> Vec<Fact> {
         facts.extend(stalled("Service", service.meta(), &status.conditions));
     }
     if world.services.iter().next().is_none() {
-        facts.push(absent("service yet: whether an operator runs is told by those that it has seen"));
+        facts.push(absent(
+            "service yet: whether an operator runs is told by those that it has seen",
+        ));
     } else if unseen.is_empty() {
         facts.push(good(format!("the operator has seen all {seen} services")));
     } else {

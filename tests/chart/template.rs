@@ -301,7 +301,7 @@ fn an_operator_that_asks_others_has_a_file_of_authorities_to_trust() {
     };
     let own = json!("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
     assert!(trusted(&[]).is_empty());
-    assert_eq!(trusted(&["prometheus=https://prometheus:9090"]), [own.clone()]);
+    assert_eq!(trusted(&["prometheus=https://prometheus:9090"]), std::slice::from_ref(&own));
     assert_eq!(trusted(&["tracing.otlpEndpoint=http://collector:4318"]), [own]);
     let another = "extraEnv=[{\"name\":\"SSL_CERT_FILE\",\"value\":\"/trusted/ca.crt\"}]";
     assert_eq!(trusted(&["prometheus=https://prometheus:9090", another]), ["/trusted/ca.crt"]);
