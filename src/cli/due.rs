@@ -10,7 +10,7 @@ use super::cluster::Place;
 use super::rollout::records;
 use crate::api::{ConditionType, Service, ServiceDeployment, TaskDefinition};
 use crate::ecs::reference::task_definition_of;
-use crate::names::annotation;
+use crate::names::{annotation, deployment_id};
 use crate::plan::conditions::holds;
 
 /// How long the operator may take to start what is due, or to say what keeps it: inputs must be still
@@ -73,10 +73,13 @@ fn between(
             return Some(Due::Deployment(format!("the deployment of {latest}")));
         }
     }
-    let deployed = newest?.spec.nonce.as_deref();
-    nonce(service)
-        .filter(|asked| deployed != Some(asked))
-        .map(|asked| Due::Deployment(format!("the deployment that is forced by {asked:?}")))
+    let (newest, asked) = (newest?, nonce(service)?);
+    // Its record may be there before the Service's status tells of it.
+    let id = deployment_id(&newest.spec.service.uid, newest.spec.sequence);
+    let told = service.status.as_ref().and_then(|status| status.deployments.first());
+    let is_told = told.is_some_and(|told| told.id == id);
+    (newest.spec.nonce.as_deref() != Some(asked) || !is_told)
+        .then(|| Due::Deployment(format!("the deployment that is forced by {asked:?}")))
 }
 
 /// The value of the annotation that forces a deployment.
@@ -99,7 +102,11 @@ mod tests {
             "apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "Service",
             "metadata": {"name": "web", "annotations": annotations},
             "spec": {"taskDefinition": follows},
-            "status": {"taskDefinition": "web:2"},
+            "status": {"taskDefinition": "web:2", "desiredCount": 1, "runningCount": 1,
+                "pendingCount": 0, "deployments": [{"id": deployment_id("u", 1), "status": "PRIMARY",
+                    "taskDefinition": "web:2", "desiredCount": 1, "pendingCount": 0,
+                    "runningCount": 1, "failedTasks": 0, "rolloutState": "COMPLETED",
+                    "rolloutStateReason": ""}]},
         }))
         .unwrap()
     }
@@ -140,22 +147,25 @@ mod tests {
 
     #[test]
     fn a_deployment_that_is_forced_is_still_to_come() {
-        let record = |nonce: Value| -> ServiceDeployment {
+        let record = |nonce: Value, sequence: i64| -> ServiceDeployment {
             serde_json::from_value(json!({
                 "apiVersion": "ecs.linkspan.dev/v1alpha1", "kind": "ServiceDeployment",
                 "metadata": {"name": "web-1"},
-                "spec": {"service": {"name": "web", "uid": "u"}, "sequence": 1,
+                "spec": {"service": {"name": "web", "uid": "u"}, "sequence": sequence,
                     "cause": "ServiceCreated", "requested": {}, "nonce": nonce,
                     "taskDefinition": "web:2", "features": {"kubernetesMinor": 36},
                     "template": {}},
             }))
             .unwrap()
         };
-        let of = |asked, had: Value| between(&service("web:2", asked), None, Some(&record(had)));
+        let of = |asked, had: Value| between(&service("web:2", asked), None, Some(&record(had, 1)));
         let forced = || Some(Due::Deployment("the deployment that is forced by \"b\"".to_owned()));
         assert_eq!(of(Some("b"), json!("b")), None);
         assert_eq!(of(Some("b"), json!("a")), forced());
         assert_eq!(of(Some("b"), Value::Null), forced());
         assert_eq!(of(None, json!("a")), None, "to take it away forces nothing");
+        let begun = record(json!("b"), 2);
+        let told_of_the_first = service("web:2", Some("b"));
+        assert_eq!(between(&told_of_the_first, None, Some(&begun)), forced(), "a status is late");
     }
 }

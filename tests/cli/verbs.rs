@@ -449,7 +449,7 @@ async fn the_cluster_is_looked_over() {
     for fact in [
         "good   Linkspan's kinds are installed, as this program has them\n",
         "good   9 of 9 nodes take tasks\n",
-        "none   Gateway API: CANARY and LINEAR deployments are refused\n",
+        "none   Karpenter: a managedInstancesProvider has nothing that makes its nodes\n",
     ] {
         assert!(said.out.contains(fact), "{fact}: {}", said.out);
     }
