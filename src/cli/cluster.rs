@@ -16,6 +16,7 @@ use kube::{Api, Client, Config};
 use crate::api::{Service, TaskDefinition};
 use crate::controller;
 use crate::ecs::reference::{family_of, last_part};
+use crate::plan::age;
 use crate::plan::placement::meant::nearest;
 use crate::world::{Kind, ObjectKey, World};
 
@@ -136,11 +137,7 @@ impl Place {
         let all = self.api::<TaskDefinition>().list(&ListParams::default()).await?.items;
         let has =
             |one: &TaskDefinition| family_of(&one.spec.0, one.metadata.name.as_deref()) == family;
-        let age = |one: &TaskDefinition| {
-            let made = one.metadata.creation_timestamp.as_ref().map(|time| time.0);
-            (made, one.metadata.name.clone())
-        };
-        Ok(all.into_iter().filter(has).min_by_key(age))
+        Ok(all.into_iter().filter(has).min_by_key(|one| age(&one.metadata)))
     }
 
     /// Everything of these kinds that is there.

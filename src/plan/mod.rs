@@ -287,7 +287,7 @@ pub fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
 }
 
 /// How old an object is, to be compared: of several that claim one name, the least has it.
-fn age(meta: &ObjectMeta) -> (Option<Timestamp>, Option<String>) {
+pub(crate) fn age(meta: &ObjectMeta) -> (Option<Timestamp>, Option<String>) {
     // An object without a time is one of a file: it counts as older than any, by its name.
     (meta.creation_timestamp.as_ref().map(|time| time.0), meta.name.clone())
 }

@@ -17,7 +17,7 @@ pub(super) const MOST_OF_CLUSTER: usize = 4 * MOST;
 const LONGEST: usize = 1000;
 
 /// Whether a spec has more bytes than that. No more of it is looked at than tells.
-pub(super) fn is_too_large(spec: &Value, most: usize) -> bool {
+fn is_too_large(spec: &Value, most: usize) -> bool {
     left(spec, most).is_none()
 }
 

@@ -90,14 +90,10 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     }
     let mut findings = Findings::default();
     let spec = &observed.service.spec.0;
-    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
-    if size::is_too_large(spec, size::MOST) {
-        let mut plan = Plan::default();
-        let obstacle = Obstacle::new(Reason::InvalidSpec, in_one_line(findings.refusals()));
-        let situation = Situation::held(&observed, &settings, obstacle);
-        assess::report(&observed, &situation, &findings, moment, &mut plan);
-        return plan;
+    if let Some(reduced) = size::reduced(spec, size::MOST, &mut findings) {
+        return too_large(&observed, &reduced, &findings, moment);
     }
+    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
     let scaled = scaling::scaled(world, &observed, &mut settings, moment.now, &mut findings);
     if let Some(daemon) = &observed.daemon {
         settings.desired = daemon.seen().desired;
@@ -181,6 +177,16 @@ pub(super) fn plan(world: &World, key: &ObjectKey, moment: &Moment) -> Plan {
     plan
 }
 
+/// The plan for a Service of which only a part is read, since it is too large: what runs stays.
+fn too_large(observed: &Observed, reduced: &Value, findings: &Findings, moment: &Moment) -> Plan {
+    let mut plan = Plan::default();
+    let settings = resolve::settings(reduced, &observed.name, &mut Findings::default());
+    let obstacle = Obstacle::new(Reason::InvalidSpec, in_one_line(findings.refusals()));
+    let situation = Situation::held(observed, &settings, obstacle);
+    assess::report(observed, &situation, findings, moment, &mut plan);
+    plan
+}
+
 /// What a service waits for while its task definition is registered.
 const REGISTERING: &str = "registering";
 /// How long it waits for that without a word.
@@ -192,10 +198,10 @@ pub fn findings(world: &World, key: &ObjectKey) -> Findings {
     let mut findings = Findings::default();
     let Some(observed) = Observed::of(world, key) else { return findings };
     let spec = &observed.service.spec.0;
-    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
-    if size::is_too_large(spec, size::MOST) {
+    if size::reduced(spec, size::MOST, &mut findings).is_some() {
         return findings;
     }
+    let mut settings = resolve::settings(spec, &observed.name, &mut findings);
     // What is wrong with it is wrong at any time.
     scaling::scaled(world, &observed, &mut settings, Timestamp::UNIX_EPOCH, &mut findings);
     if !observed.mapping.exists && observed.cluster != "default" {

@@ -14,7 +14,6 @@ use crate::ecs::reference::{is_name, task_definition, text};
 use crate::plan::finding::Findings;
 use crate::plan::judge::{is_empty, judge};
 use crate::plan::mapping::Launch;
-use crate::plan::size;
 use crate::plan::tags::tags;
 use crate::plan::task_definition::{TaskDefinition, flag, whole};
 
@@ -34,13 +33,6 @@ const MOST_TASKS: i64 = 5000;
 
 /// Reads a Service's spec.
 pub(super) fn settings(spec: &Value, name: &str, findings: &mut Findings) -> Settings {
-    match size::reduced(spec, size::MOST, findings) {
-        None => settings_of(spec, name, findings),
-        Some(reduced) => settings_of(&reduced, name, &mut Findings::default()),
-    }
-}
-
-fn settings_of(spec: &Value, name: &str, findings: &mut Findings) -> Settings {
     judge(Input::Service, spec, findings);
     if !is_name(name) {
         findings.refuse_value("serviceName", name, "must be 1 to 255 letters, digits, - and _");
